@@ -7,14 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace cairn::text {
+#include "cairn/text/span.h"
 
-/// Half-open byte range of a document's `text`.
-struct Span {
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-    bool operator==(const Span&) const = default;
-};
+namespace cairn::text {
 
 /// A piece under one heading (or one page, one mail, one table row group).
 struct Section {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "cairn/text/utf8.h"
+#include "cairn/text/span.h"
 
 namespace cairn::text {
 

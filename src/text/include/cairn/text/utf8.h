@@ -11,14 +11,6 @@ namespace cairn::text {
 
 inline constexpr char32_t kReplacement = 0xFFFD;
 
-/// Half-open byte range of a text.
-struct Span {
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    bool operator==(const Span&) const = default;
-    std::string_view of(std::string_view text) const { return text.substr(begin, end - begin); }
-};
-
 struct CodePoint {
     char32_t value = 0;     ///< kReplacement when the bytes are not valid
     std::size_t bytes = 0;  ///< 0 only at the end of the text
