@@ -20,7 +20,9 @@ std::vector<std::string_view> split_path(std::string_view path) {
     return parts;
 }
 
-bool is_parameter(std::string_view part) { return part.size() > 2 && part.front() == '{'; }
+bool is_parameter(std::string_view part) {
+    return part.size() > 2 && part.front() == '{';
+}
 
 bool match(const std::string& pattern, std::string_view path,
            std::map<std::string, std::string>& parameters) {
@@ -35,7 +37,8 @@ bool match(const std::string& pattern, std::string_view path,
         std::string name(wanted[i].substr(1, wanted[i].size() - 2));
         if (name.ends_with("...")) {
             name.resize(name.size() - 3);
-            const std::size_t offset = i < found.size() ? found[i].data() - path.data() : path.size();
+            const std::size_t offset =
+                i < found.size() ? found[i].data() - path.data() : path.size();
             parameters[name] = std::string(path.substr(offset));
             return true;
         }
@@ -54,11 +57,16 @@ int hex_digit(char c) {
 
 std::string_view error_type(int status) {
     switch (status) {
-        case 401: return "authentication_error";
-        case 403: return "permission_error";
-        case 404: return "not_found_error";
-        case 429: return "rate_limit_error";
-        default: return status >= 500 ? "server_error" : "invalid_request_error";
+        case 401:
+            return "authentication_error";
+        case 403:
+            return "permission_error";
+        case 404:
+            return "not_found_error";
+        case 429:
+            return "rate_limit_error";
+        default:
+            return status >= 500 ? "server_error" : "invalid_request_error";
     }
 }
 

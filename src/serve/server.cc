@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets and coroutines: see server.h. One io thread moves bytes; worker threads run handlers. A handler that streams
-// blocks on each write until the io thread has sent it, so a client that goes away is noticed at the next piece.
+// Sockets and coroutines: see server.h. One io thread moves bytes; worker threads run handlers. A
+// handler that streams blocks on each write until the io thread has sent it, so a client that goes
+// away is noticed at the next piece.
 #include "cairn/serve/server.h"
 
 #include <sys/socket.h>
@@ -81,7 +82,8 @@ class StreamResponder final : public Responder {
     bool client_gone() override {
         if (failed_ || stopping_) return true;
         char byte = 0;
-        const auto got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        const auto got =
+            ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
         return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
     }
 
@@ -98,7 +100,8 @@ class StreamResponder final : public Responder {
             co_return !failure;
         };
         try {
-            failed_ = !asio::co_spawn(stream_.get_executor(), std::move(work), asio::use_future).get();
+            failed_ =
+                !asio::co_spawn(stream_.get_executor(), std::move(work), asio::use_future).get();
         } catch (const std::exception&) {
             failed_ = true;
         }
@@ -146,7 +149,8 @@ bool Server::State::host_allowed(std::string_view host) const {
 }
 
 Status Server::State::check_origin(const Request& request) const {
-    // A page of another site must not reach us through the user's browser (DNS rebinding, cross-site posts).
+    // A page of another site must not reach us through the user's browser (DNS rebinding,
+    // cross-site posts).
     if (!host_allowed(request.header("host"))) {
         return make_error(Code::kDenied, "Host '" + request.header("host") + "' is not served here",
                           "start the server with --host NAME to let this name in");
@@ -154,8 +158,9 @@ Status Server::State::check_origin(const Request& request) const {
     const std::string origin = request.header("origin");
     if (origin.empty()) return {};
     const std::size_t scheme = origin.find("://");
-    const std::string_view origin_host =
-        scheme == std::string::npos ? std::string_view() : std::string_view(origin).substr(scheme + 3);
+    const std::string_view origin_host = scheme == std::string::npos
+                                             ? std::string_view()
+                                             : std::string_view(origin).substr(scheme + 3);
     if (!host_allowed(origin_host)) {
         return make_error(Code::kDenied, "Origin '" + origin + "' may not call this server");
     }
@@ -218,14 +223,16 @@ asio::awaitable<bool> Server::State::write_reply(beast::tcp_stream& stream, Repl
     response.set("X-Frame-Options", "DENY");
     response.set("Referrer-Policy", "no-referrer");
     response.set("X-Request-Id", request_id);
-    for (const auto& [name, value] : reply.headers) response.set(name, value);
+    for (const auto& [name, value] : reply.headers)
+        response.set(name, value);
     response.keep_alive(keep_alive);
     const std::size_t size = reply.body.size();
     if (!head_only) response.body() = std::move(reply.body);
     response.content_length(size);
     stream.expires_after(kWriteTimeout);
     beast::error_code failure;
-    co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, failure));
+    co_await http::async_write(stream, response,
+                               asio::redirect_error(asio::use_awaitable, failure));
     co_return !failure && keep_alive;
 }
 
@@ -263,7 +270,8 @@ Result<Request> make_request(const http::request<http::string_body>& message) {
 
 }  // namespace
 
-asio::awaitable<bool> Server::State::serve_one(beast::tcp_stream& stream, beast::flat_buffer& buffer) {
+asio::awaitable<bool> Server::State::serve_one(beast::tcp_stream& stream,
+                                               beast::flat_buffer& buffer) {
     http::request_parser<http::string_body> parser;
     parser.header_limit(limits::kRequestHeaderBytesMax);
     parser.body_limit(limits::kRequestBodyBytesMax);
@@ -282,10 +290,12 @@ asio::awaitable<bool> Server::State::serve_one(beast::tcp_stream& stream, beast:
             false, id, false);
     }
     if (failure) {
-        const bool malformed = failure.category() == http::make_error_code(http::error::bad_method).category() &&
-                               failure != http::error::end_of_stream;
+        const bool malformed =
+            failure.category() == http::make_error_code(http::error::bad_method).category() &&
+            failure != http::error::end_of_stream;
         if (malformed) {
-            co_await write_reply(stream, error_reply(400, "invalid_request_error", "this is not HTTP"),
+            co_await write_reply(stream,
+                                 error_reply(400, "invalid_request_error", "this is not HTTP"),
                                  false, id, false);
         }
         co_return false;
@@ -293,19 +303,23 @@ asio::awaitable<bool> Server::State::serve_one(beast::tcp_stream& stream, beast:
     const bool head_only = parser.get().method() == http::verb::head;
     bool keep_alive = parser.get().keep_alive();
     auto request = make_request(parser.get());
-    if (!request) co_return co_await write_reply(stream, error_reply(request.error()), false, id, head_only);
+    if (!request)
+        co_return co_await write_reply(stream, error_reply(request.error()), false, id, head_only);
     request->id = id;
     StreamResponder responder(stream, stopping);
     stream.expires_never();
     Reply reply;
     // The handler runs on a worker; this coroutine comes back to the io thread when it is done.
     co_await asio::co_spawn(
-        *workers, [&]() -> asio::awaitable<void> {
+        *workers,
+        [&]() -> asio::awaitable<void> {
             reply = dispatch(*request, responder);
             co_return;
-        }, asio::use_awaitable);
+        },
+        asio::use_awaitable);
     if (reply.streamed || responder.begun()) co_return false;
-    co_return co_await write_reply(stream, std::move(reply), keep_alive && !stopping, id, head_only);
+    co_return co_await write_reply(stream, std::move(reply), keep_alive && !stopping, id,
+                                   head_only);
 }
 
 asio::awaitable<void> Server::State::serve_connection(tcp::socket socket) {
@@ -326,8 +340,8 @@ asio::awaitable<void> Server::State::serve_connection(tcp::socket socket) {
 asio::awaitable<void> Server::State::accept_loop() {
     while (!stopping) {
         beast::error_code failure;
-        tcp::socket socket = co_await acceptor->async_accept(
-            asio::redirect_error(asio::use_awaitable, failure));
+        tcp::socket socket =
+            co_await acceptor->async_accept(asio::redirect_error(asio::use_awaitable, failure));
         if (failure) {
             if (failure == asio::error::operation_aborted) co_return;
             continue;
@@ -350,7 +364,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Rout
     beast::error_code failure;
     const auto address = asio::ip::make_address(options.address, failure);
     if (failure) {
-        return make_error(Code::kInvalid, "expected an IP address to listen on, found '" + options.address + "'");
+        return make_error(Code::kInvalid,
+                          "expected an IP address to listen on, found '" + options.address + "'");
     }
     state->acceptor = std::make_unique<tcp::acceptor>(state->io);
     tcp::acceptor& acceptor = *state->acceptor;
@@ -360,7 +375,8 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Rout
     if (!failure) acceptor.bind(endpoint, failure);
     if (!failure) acceptor.listen(asio::socket_base::max_listen_connections, failure);
     if (failure) {
-        return make_error(Code::kUnavailable, "cannot listen on " + where + ": " + failure.message(),
+        return make_error(Code::kUnavailable,
+                          "cannot listen on " + where + ": " + failure.message(),
                           "stop the program that uses this port, or choose another with --port");
     }
     state->port = acceptor.local_endpoint().port();
@@ -372,9 +388,13 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Rout
 
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Server::~Server() { stop(); }
+Server::~Server() {
+    stop();
+}
 
-std::uint16_t Server::port() const { return state_->port; }
+std::uint16_t Server::port() const {
+    return state_->port;
+}
 
 void Server::stop() {
     if (state_->stopping.exchange(true)) return;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP server over real sockets: routing, keys, limits, streams, clients that go away, a port in use.
+// The HTTP server over real sockets: routing, keys, limits, streams, clients that go away, a port
+// in use.
 #include "cairn/serve/server.h"
 
 #include <gmock/gmock.h>
@@ -22,7 +23,7 @@ using boost::asio::ip::tcp;
 using testing::HasSubstr;
 
 /// Sends raw bytes and returns everything that comes back until the server closes.
-std::string exchange(std::uint16_t port, const std::string& bytes) {
+std::string send_raw(std::uint16_t port, const std::string& bytes) {
     boost::asio::io_context io;
     tcp::socket socket(io);
     socket.connect({boost::asio::ip::make_address("127.0.0.1"), port});
@@ -34,7 +35,7 @@ std::string exchange(std::uint16_t port, const std::string& bytes) {
 }
 
 std::string get(std::uint16_t port, const std::string& path, const std::string& more = {}) {
-    return exchange(port, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
+    return send_raw(port, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
                               more + "\r\n");
 }
 
@@ -42,8 +43,9 @@ class ServerTest : public testing::Test {
   protected:
     void SetUp() override {
         Router router;
-        router.add("GET", "/open", Access::kPublic,
-                   [](const Request&, const Caller&, Responder&) { return json_reply("{\"ok\":1}"); });
+        router.add("GET", "/open", Access::kPublic, [](const Request&, const Caller&, Responder&) {
+            return json_reply("{\"ok\":1}");
+        });
         router.add("GET", "/items/{id}", Access::kKey,
                    [](const Request& request, const Caller& caller, Responder&) {
                        return json_reply(caller.tenant + " " + request.parameters.at("id") + " " +
@@ -65,7 +67,8 @@ class ServerTest : public testing::Test {
                        for (int i = 0; i < stream_pieces_; ++i) {
                            if (!out.write("data: " + std::to_string(i) + "\n\n")) break;
                            ++pieces_sent_;
-                           if (stream_pieces_ > 100) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                           if (stream_pieces_ > 100)
+                               std::this_thread::sleep_for(std::chrono::milliseconds(1));
                        }
                        (void)out.end();
                        Reply reply;
@@ -103,34 +106,39 @@ TEST_F(ServerTest, AnswersAPublicAddress) {
 
 TEST_F(ServerTest, ChecksTheKeyAndFillsInParameters) {
     EXPECT_THAT(get(port_, "/items/7"), HasSubstr("HTTP/1.1 401"));
-    EXPECT_THAT(get(port_, "/items/7", "Authorization: Bearer wrong\r\n"), HasSubstr("invalid_api_key"));
+    EXPECT_THAT(get(port_, "/items/7", "Authorization: Bearer wrong\r\n"),
+                HasSubstr("invalid_api_key"));
     EXPECT_THAT(get(port_, "/items/a%20b?q=x%2By", "Authorization: Bearer good\r\n"),
                 HasSubstr("acme a b x+y"));
     EXPECT_THAT(get(port_, "/admin", "Authorization: Bearer good\r\n"), HasSubstr("HTTP/1.1 403"));
 }
 
 TEST_F(ServerTest, RefusesForeignHostsAndOrigins) {
-    EXPECT_THAT(exchange(port_, "GET /open HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
-                HasSubstr("HTTP/1.1 403"));
+    EXPECT_THAT(
+        send_raw(port_, "GET /open HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
+        HasSubstr("HTTP/1.1 403"));
     EXPECT_THAT(get(port_, "/open", "Origin: http://evil.example\r\n"), HasSubstr("HTTP/1.1 403"));
-    EXPECT_THAT(get(port_, "/open", "Origin: http://localhost:5173\r\n"), HasSubstr("HTTP/1.1 200"));
+    EXPECT_THAT(get(port_, "/open", "Origin: http://localhost:5173\r\n"),
+                HasSubstr("HTTP/1.1 200"));
 }
 
 TEST_F(ServerTest, SaysWhatIsWrongWithARequest) {
     EXPECT_THAT(get(port_, "/nowhere"), HasSubstr("HTTP/1.1 404"));
-    EXPECT_THAT(exchange(port_, "PUT /open HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
-                HasSubstr("HTTP/1.1 405"));
+    EXPECT_THAT(
+        send_raw(port_, "PUT /open HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+        HasSubstr("HTTP/1.1 405"));
     EXPECT_THAT(get(port_, "/items/%zz"), HasSubstr("HTTP/1.1 400"));
-    EXPECT_THAT(exchange(port_, "hello\r\n\r\n"), HasSubstr("HTTP/1.1 400"));
+    EXPECT_THAT(send_raw(port_, "hello\r\n\r\n"), HasSubstr("HTTP/1.1 400"));
     const std::string thrown = get(port_, "/throws");
     EXPECT_THAT(thrown, HasSubstr("HTTP/1.1 500"));
     EXPECT_THAT(thrown, testing::Not(HasSubstr("secret detail")));
 }
 
 TEST_F(ServerTest, RefusesABodyOverTheLimitBeforeReadingIt) {
-    const std::string head = "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
-                             std::to_string(limits::kRequestBodyBytesMax + 1) + "\r\n\r\n";
-    EXPECT_THAT(exchange(port_, head), HasSubstr("HTTP/1.1 413"));
+    const std::string head =
+        "POST /echo HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: " +
+        std::to_string(limits::kRequestBodyBytesMax + 1) + "\r\n\r\n";
+    EXPECT_THAT(send_raw(port_, head), HasSubstr("HTTP/1.1 413"));
 }
 
 TEST_F(ServerTest, StreamsPieces) {
@@ -147,8 +155,9 @@ TEST_F(ServerTest, NoticesAClientThatGoesAwayInTheMiddle) {
         boost::asio::io_context io;
         tcp::socket socket(io);
         socket.connect({boost::asio::ip::make_address("127.0.0.1"), port_});
-        boost::asio::write(socket, boost::asio::buffer(std::string(
-                                       "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+        boost::asio::write(
+            socket,
+            boost::asio::buffer(std::string("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")));
         char some[64];
         socket.read_some(boost::asio::buffer(some));
     }

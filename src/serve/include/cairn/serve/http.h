@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a handler sees of HTTP: a request, a reply, and a responder for streams. No Boost type leaves server.cc.
-// Called by: server.cc for each request, on a worker thread (handlers may block).
+// What a handler sees of HTTP: a request, a reply, and a responder for streams. No Boost type
+// leaves server.cc. Called by: server.cc for each request, on a worker thread (handlers may block).
 #pragma once
 
 #include <functional>
@@ -14,10 +14,10 @@
 namespace cairn::serve {
 
 struct Request {
-    std::string id;                            ///< "req_" + random hex; also the ledger's request id
-    std::string method;                        ///< "GET", "POST", ...
-    std::string path;                          ///< decoded, without query
-    std::map<std::string, std::string> query;  ///< decoded
+    std::string id;      ///< "req_" + random hex; also the ledger's request id
+    std::string method;  ///< "GET", "POST", ...
+    std::string path;    ///< decoded, without query
+    std::map<std::string, std::string> query;    ///< decoded
     std::map<std::string, std::string> headers;  ///< names in lower case
     std::string body;
     std::map<std::string, std::string> parameters;  ///< {name} parts of the route's pattern
@@ -62,7 +62,8 @@ enum class Access { kPublic, kKey, kAdmin };
 
 struct Route {
     std::string method;
-    std::string pattern;  ///< "/api/documents/{id}"; a last part "{rest...}" takes the rest of the path
+    std::string
+        pattern;  ///< "/api/documents/{id}"; a last part "{rest...}" takes the rest of the path
     Access access = Access::kKey;
     Handler handler;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP server: Boost.Beast coroutines read and write, handlers run on worker threads and may block.
-// Guards that hold for every route: sizes and times bounded, Host and Origin checked, key checked, errors in OpenAI's shape.
+// The HTTP server: Boost.Beast coroutines read and write, handlers run on worker threads and may
+// block. Guards that hold for every route: sizes and times bounded, Host and Origin checked, key
+// checked, errors in OpenAI's shape.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +16,23 @@ namespace cairn::serve {
 
 struct ServerOptions {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 8080;       ///< 0: any free port
-    int worker_threads = 8;          ///< handlers that may block at the same time
-    std::vector<std::string> hosts;  ///< further Host names that are let in (loopback names always are)
+    std::uint16_t port = 8080;  ///< 0: any free port
+    int worker_threads = 8;     ///< handlers that may block at the same time
+    std::vector<std::string>
+        hosts;  ///< further Host names that are let in (loopback names always are)
 };
 
 /// Checks "Authorization: Bearer KEY"; kDenied when the key is wrong, missing or revoked.
 using Authenticator = std::function<Result<Caller>(std::string_view bearer)>;
 
 /// Called after each reply: method, route pattern, status, seconds.
-using Observer = std::function<void(const Request&, std::string_view pattern, int status, double seconds)>;
+using Observer =
+    std::function<void(const Request&, std::string_view pattern, int status, double seconds)>;
 
 class Server {
   public:
-    /// Binds and listens. Errors: kUnavailable when the port is in use (names the port and what to do).
+    /// Binds and listens. Errors: kUnavailable when the port is in use (names the port and what to
+    /// do).
     static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Router router,
                                                  Authenticator authenticator, Observer observer);
     ~Server();
