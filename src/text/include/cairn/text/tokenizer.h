@@ -86,8 +86,9 @@ class Tokenizer {
     std::optional<TokenId> id_of(std::string_view token) const;
     const TokenizerParts& parts() const;
 
+    struct State;  ///< opaque: the room's own tables
+
   private:
-    struct State;
     explicit Tokenizer(std::shared_ptr<const State> state);
     std::shared_ptr<const State> state_;
 };
