@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// A loaded model: weights used in place from a read-only mapping (norms widened to f32), tokenizer
+// and identity. Immutable, so any number of threads may share it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cairn/base/result.h"
+#include "cairn/engine/model_config.h"
+#include "cairn/kernels/kernels.h"
+#include "cairn/text/tokenizer.h"
+
+namespace cairn::engine {
+
+using text::TokenId;
+
+/// One matrix [rows, columns] (outputs x inputs), or a norm vector in f32 (rows = 1).
+struct Weight {
+    const void* data = nullptr;
+    kernels::DType dtype = kernels::DType::kF32;
+    std::int64_t rows = 0;
+    std::int64_t columns = 0;
+
+    std::int64_t bytes() const { return rows * kernels::bytes_per_row(dtype, columns); }
+    const float* floats() const { return static_cast<const float*>(data); }
+};
+
+/// The weights of one layer, by slot.
+using Layer = std::array<Weight, kSlotCount>;
+
+class Model {
+  public:
+    /// Maps a GGUF file. Errors: those of GgufFile, read_model_config and tokenizer_from_gguf, and
+    /// kInvalid for a missing or misshapen tensor ("tensor X: expected [..], file has [..]").
+    static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path);
+    /// The same over the bytes of a GGUF file in memory (tests, training).
+    static Result<std::shared_ptr<const Model>> from_bytes(std::string gguf);
+    ~Model();
+
+    const ModelConfig& config() const;
+    const text::Tokenizer& tokenizer() const;
+    const std::string& name() const;  ///< general.name, or empty
+    bool has_chat() const;            ///< the tokenizer has the chat markers
+    std::int64_t parameter_count() const;
+    std::int64_t weight_bytes() const;  ///< that one decoded token has to read
+    /// SHA-256 of the file in hex, computed at the first call. Thread-safe.
+    const std::string& digest() const;
+
+    const Weight& embedding() const;
+    const Weight& output_norm() const;
+    const Weight& head() const;  ///< the embedding when tied
+    const Layer& layer(std::int64_t index) const;
+
+  private:
+    struct State;
+    explicit Model(std::unique_ptr<State> state);
+    static Result<std::shared_ptr<const Model>> build(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace cairn::engine
