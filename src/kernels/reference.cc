@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every kernel as plain loops: the definition that the fast paths are tested against, and the path
+// of machines without AVX2. Reductions of the row kernels use 16 interleaved partial sums, because
+// that is what 16 vector lanes do: with the same order and without fused multiply-add, the row
+// kernels give the same bits on every ISA.
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "convert.h"
+#include "exp_constants.h"
+#include "table.h"
+
+namespace cairn::kernels::detail {
+namespace {
+
+constexpr std::int64_t kLanes = 16;
+
+float sum_lanes(const float* lane) {
+    float t[8];
+    for (int i = 0; i < 8; ++i)
+        t[i] = lane[i] + lane[i + 8];
+    for (int i = 0; i < 4; ++i)
+        t[i] = t[i] + t[i + 4];
+    return (t[0] + t[2]) + (t[1] + t[3]);
+}
+
+/// y[m, n] = sum over k of x[m, k] * w[n, k]
+template <float (*kLoad)(const void*, std::int64_t)>
+void matmul_range(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) {
+    for (std::int64_t i = 0; i < a.m; ++i) {
+        for (std::int64_t j = n_begin; j < n_end; ++j) {
+            float lane[kLanes] = {};
+            for (std::int64_t c = 0; c < a.k; ++c) {
+                lane[c % kLanes] += a.x[i * a.k + c] * kLoad(a.w, j * a.k + c);
+            }
+            a.y[i * a.n + j] = sum_lanes(lane);
+        }
+    }
+}
+
+float load_f32(const void* w, std::int64_t i) {
+    return static_cast<const float*>(w)[i];
+}
+float load_f16(const void* w, std::int64_t i) {
+    return half_to_float(static_cast<const std::uint16_t*>(w)[i]);
+}
+float load_bf16(const void* w, std::int64_t i) {
+    return bf16_to_float(static_cast<const std::uint16_t*>(w)[i]);
+}
+
+/// y[m, n] = sum over blocks b, in order, of float(integer dot of block b) * (scale_w[b] *
+/// scale_x[b])
+void matmul_q8(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) {
+    const std::int64_t blocks = a.k / 32;
+    for (std::int64_t i = 0; i < a.m; ++i) {
+        const std::int8_t* x = a.quantised.q + i * a.k;
+        const float* x_scale = a.quantised.scales + i * blocks;
+        for (std::int64_t j = n_begin; j < n_end; ++j) {
+            const auto* w = static_cast<const std::uint8_t*>(a.w) + j * blocks * 34;
+            float sum = 0;
+            for (std::int64_t b = 0; b < blocks; ++b, w += 34) {
+                std::uint16_t scale = 0;
+                std::memcpy(&scale, w, 2);
+                std::int32_t dot = 0;
+                for (int c = 0; c < 32; ++c)
+                    dot += x[b * 32 + c] * static_cast<std::int8_t>(w[2 + c]);
+                sum += static_cast<float>(dot) * (half_to_float(scale) * x_scale[b]);
+            }
+            a.y[i * a.n + j] = sum;
+        }
+    }
+}
+
+void quantise_x(const float* x, std::int8_t* q, float* scales, std::int32_t* offsets,
+                std::int64_t k) {
+    for (std::int64_t b = 0; b < k / 32; ++b) {
+        const float scale = quantise_block(x + b * 32, q + b * 32);
+        scales[b] = scale;
+        for (int g = 0; g < 8; ++g) {
+            const std::int8_t* four = q + b * 32 + g * 4;
+            offsets[b * 8 + g] = -128 * (four[0] + four[1] + four[2] + four[3]);
+        }
+    }
+}
+
+/// exp with the same operations as the vector code; see exp_constants.h.
+float exp_one(float x) {
+    if (x != x) return x;
+    x = x < kExpLowest ? kExpLowest : x;
+    x = x > kExpHighest ? kExpHighest : x;
+    const float shifted = x * kLog2E + kRoundMagic;
+    const float n = shifted - kRoundMagic;
+    const std::int32_t exponent =
+        std::bit_cast<std::int32_t>(shifted) - std::bit_cast<std::int32_t>(kRoundMagic);
+    const float r = (x - n * kLn2High) - n * kLn2Low;
+    float p = kExp7;
+    p = p * r + kExp6;
+    p = p * r + kExp5;
+    p = p * r + kExp4;
+    p = p * r + kExp3;
+    p = p * r + kExp2;
+    p = (p * (r * r) + r) + 1.0F;
+    const std::int32_t half = exponent >> 1;
+    const auto power = [](std::int32_t e) { return std::bit_cast<float>((e + 127) << 23); };
+    return (p * power(half)) * power(exponent - half);
+}
+
+void exp_array(float* out, const float* x, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i)
+        out[i] = exp_one(x[i]);
+}
+
+void rmsnorm(float* out, const float* x, const float* weight, std::int64_t columns, float epsilon) {
+    float lane[kLanes] = {};
+    for (std::int64_t i = 0; i < columns; ++i)
+        lane[i % kLanes] += x[i] * x[i];
+    const float scale = 1.0F / std::sqrt(sum_lanes(lane) / static_cast<float>(columns) + epsilon);
+    for (std::int64_t i = 0; i < columns; ++i)
+        out[i] = (x[i] * scale) * weight[i];
+}
+
+float maximum(const float* x, std::int64_t count) {
+    float result = -std::numeric_limits<float>::infinity();
+    for (std::int64_t i = 0; i < count; ++i)
+        result = x[i] > result ? x[i] : result;
+    return result;
+}
+
+void softmax(float* x, std::int64_t columns, float scale) {
+    for (std::int64_t i = 0; i < columns; ++i)
+        x[i] = x[i] * scale;
+    const float top = maximum(x, columns);
+    float lane[kLanes] = {};
+    for (std::int64_t i = 0; i < columns; ++i) {
+        x[i] = exp_one(x[i] - top);
+        lane[i % kLanes] += x[i];
+    }
+    const float inverse = 1.0F / sum_lanes(lane);
+    for (std::int64_t i = 0; i < columns; ++i)
+        x[i] = x[i] * inverse;
+}
+
+float log_sum_exp(const float* x, std::int64_t count) {
+    const float top = maximum(x, count);
+    if (top == -std::numeric_limits<float>::infinity()) return top;
+    float lane[kLanes] = {};
+    for (std::int64_t i = 0; i < count; ++i)
+        lane[i % kLanes] += exp_one(x[i] - top);
+    return top + static_cast<float>(std::log(static_cast<double>(sum_lanes(lane))));
+}
+
+void silu_mul(float* out, const float* gate, const float* up, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        out[i] = (gate[i] / (1.0F + exp_one(0.0F - gate[i]))) * up[i];
+    }
+}
+
+void add(float* out, const float* a, const float* b, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i)
+        out[i] = a[i] + b[i];
+}
+
+void rope_pair(float& a, float& b, float cosine, float sine) {
+    const float x = a;
+    const float y = b;
+    a = x * cosine - y * sine;
+    b = y * cosine + x * sine;
+}
+
+void rope_interleaved(float* x, const float* cosines, const float* sines, std::int64_t pairs) {
+    for (std::int64_t i = 0; i < pairs; ++i)
+        rope_pair(x[2 * i], x[2 * i + 1], cosines[i], sines[i]);
+}
+
+void rope_halves(float* x, const float* cosines, const float* sines, std::int64_t pairs) {
+    for (std::int64_t i = 0; i < pairs; ++i)
+        rope_pair(x[i], x[i + pairs], cosines[i], sines[i]);
+}
+
+/// out[g] = sum over p of softmax(scale * query[g] . keys[p]) * values[p], for the query heads g of
+/// one kv head; the sum runs over blocks of 64 positions with a running maximum, so that no scratch
+/// memory grows with the context.
+void attention(const AttentionArgs& a) {
+    constexpr std::int64_t kBlock = 64;
+    for (std::int64_t g = 0; g < a.group; ++g) {
+        const float* query = a.query + g * a.head_width;
+        float* out = a.out + g * a.head_width;
+        std::memset(out, 0, static_cast<std::size_t>(a.head_width) * sizeof(float));
+        float top = -std::numeric_limits<float>::infinity();
+        float total = 0;
+        for (std::int64_t begin = 0; begin < a.positions; begin += kBlock) {
+            const std::int64_t count = a.positions - begin < kBlock ? a.positions - begin : kBlock;
+            float score[kBlock];
+            for (std::int64_t p = 0; p < count; ++p) {
+                const float* key = a.keys + (begin + p) * a.kv_stride;
+                float lane[kLanes] = {};
+                for (std::int64_t i = 0; i < a.head_width; ++i)
+                    lane[i % kLanes] += query[i] * key[i];
+                score[p] = sum_lanes(lane) * a.scale;
+            }
+            const float block_top = maximum(score, count);
+            const float new_top = block_top > top ? block_top : top;
+            const float shrink = exp_one(top - new_top);
+            top = new_top;
+            total *= shrink;
+            for (std::int64_t i = 0; i < a.head_width; ++i)
+                out[i] *= shrink;
+            for (std::int64_t p = 0; p < count; ++p) {
+                const float weight = exp_one(score[p] - top);
+                const float* value = a.values + (begin + p) * a.kv_stride;
+                total += weight;
+                for (std::int64_t i = 0; i < a.head_width; ++i)
+                    out[i] += weight * value[i];
+            }
+        }
+        const float inverse = 1.0F / total;
+        for (std::int64_t i = 0; i < a.head_width; ++i)
+            out[i] *= inverse;
+    }
+}
+
+/// 64 independent chains of multiply and add on registers as wide as the baseline has.
+double peak_f32(std::int64_t rounds) {
+    float chain[64];
+    for (int i = 0; i < 64; ++i)
+        chain[i] = static_cast<float>(i);
+    for (std::int64_t r = 0; r < rounds; ++r) {
+        for (float& value : chain)
+            value = value * 0.5F + 1.0F;
+    }
+    volatile float keep =
+        sum_lanes(chain) + sum_lanes(chain + 16) + sum_lanes(chain + 32) + sum_lanes(chain + 48);
+    static_cast<void>(keep);
+    return static_cast<double>(rounds) * 128;
+}
+
+double peak_int8(std::int64_t rounds) {
+    std::int8_t a[64];
+    std::int8_t b[64];
+    for (int i = 0; i < 64; ++i) {
+        a[i] = static_cast<std::int8_t>(i);
+        b[i] = static_cast<std::int8_t>(64 - i);
+    }
+    std::int64_t sum = 0;
+    for (std::int64_t r = 0; r < rounds; ++r) {
+        std::int32_t dot = 0;
+        for (int i = 0; i < 64; ++i)
+            dot += a[i] * b[i];
+        a[r & 63] = static_cast<std::int8_t>(dot);
+        sum += dot;
+    }
+    volatile std::int64_t keep = sum;
+    static_cast<void>(keep);
+    return static_cast<double>(rounds) * 128;
+}
+
+double read_sum(const float* data, std::int64_t count) {
+    float lane[kLanes] = {};
+    for (std::int64_t i = 0; i + kLanes <= count; i += kLanes) {
+        for (std::int64_t l = 0; l < kLanes; ++l)
+            lane[l] += data[i + l];
+    }
+    return sum_lanes(lane);
+}
+
+}  // namespace
+
+extern const Table kReferenceTable = {
+    .name = "reference",
+    .matmul = {matmul_range<load_f32>, matmul_range<load_f16>, matmul_range<load_bf16>, matmul_q8},
+    .gemm_f32 = nullptr,
+    .gemm_bf16 = nullptr,
+    .quantise_x = quantise_x,
+    .rmsnorm = rmsnorm,
+    .softmax = softmax,
+    .log_sum_exp = log_sum_exp,
+    .silu_mul = silu_mul,
+    .add = add,
+    .exp = exp_array,
+    .rope_interleaved = rope_interleaved,
+    .rope_halves = rope_halves,
+    .attention = attention,
+    .peak_f32 = peak_f32,
+    .peak_bf16 = peak_f32,
+    .peak_int8 = peak_int8,
+    .read_sum = read_sum,
+};
+
+}  // namespace cairn::kernels::detail
