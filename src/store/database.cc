@@ -6,14 +6,16 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 namespace cairn::store {
 namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
+constexpr int kRetryMs = 5;
 
 constexpr const char* kPragmas =
-    "PRAGMA journal_mode = WAL;"
     "PRAGMA synchronous = FULL;"
     "PRAGMA foreign_keys = ON;"
     "PRAGMA trusted_schema = OFF;"
@@ -154,7 +156,19 @@ Result<Database> Database::open_named(const std::string& name) {
     sqlite3_extended_result_codes(raw, 1);
     sqlite3_busy_timeout(raw, kBusyTimeoutMs);
     CAIRN_TRY(database.script(kPragmas));
+    CAIRN_TRY(database.use_write_ahead_log());
     return database;
+}
+
+/// SQLite does not wait for the lock that the first switch to WAL takes, so two processes that open
+/// a new file wait here.
+Status Database::use_write_ahead_log() {
+    for (int waited_ms = 0;; waited_ms += kRetryMs) {
+        const Status switched = script("PRAGMA journal_mode = WAL");
+        const bool busy = !switched && switched.error().code == Code::kUnavailable;
+        if (!busy || waited_ms >= kBusyTimeoutMs) return switched;
+        std::this_thread::sleep_for(std::chrono::milliseconds(kRetryMs));
+    }
 }
 
 Result<Database> Database::open(const std::filesystem::path& path) {

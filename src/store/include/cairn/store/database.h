@@ -128,6 +128,7 @@ class Database {
     };
     explicit Database(sqlite3* database) : database_(database) {}
     static Result<Database> open_named(const std::string& name);
+    Status use_write_ahead_log();
     std::unique_ptr<sqlite3, Close> database_;
 };
 
