@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// The index on disk. Chunks lie in one table; the FTS table reads its text from there, so that
+// nothing is stored twice. Deletes hand FTS5 the old text, as external content asks for.
+#include "cairn/knowledge/index.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "cairn/base/hash.h"
+#include "cairn/knowledge/citation.h"
+#include "cairn/knowledge/fts_tokenizer.h"
+#include "cairn/store/database.h"
+
+namespace cairn::knowledge {
+namespace {
+
+using store::Database;
+using store::Statement;
+using store::Transaction;
+
+// Raise when chunks or terms are made in another way: it makes every document be indexed anew.
+constexpr std::string_view kMethod = "1";
+// Headings say what a chunk is about; a word in them counts more than one in the body.
+constexpr const char* kRankedSql = R"(
+SELECT c.id, c.document_id, d.source, d.path, d.title, c.heading_path, c.page, c.span_begin,
+       c.span_end, c.sentences, c.headings, c.body, bm25(chunks_fts, 1.6, 1.0) AS cost
+FROM chunks_fts JOIN chunks c ON c.id = chunks_fts.rowid
+     JOIN indexed_documents d ON d.id = c.document_id
+WHERE chunks_fts MATCH ?1
+  AND (?2 = '' OR instr(?2, char(31) || d.source || char(31)) > 0)
+ORDER BY cost, d.path, c.span_begin LIMIT ?3)";
+
+constexpr store::Migration kMigrations[] = {{1, R"(
+CREATE TABLE indexed_documents(
+  id TEXT PRIMARY KEY, source TEXT NOT NULL, path TEXT NOT NULL, title TEXT NOT NULL,
+  digest TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE chunks(
+  id INTEGER PRIMARY KEY, document_id TEXT NOT NULL, number INTEGER NOT NULL,
+  heading_path TEXT NOT NULL, page INTEGER NOT NULL,
+  span_begin INTEGER NOT NULL, span_end INTEGER NOT NULL,
+  sentences TEXT NOT NULL, headings TEXT NOT NULL, body TEXT NOT NULL);
+CREATE INDEX chunks_by_document ON chunks(document_id);
+CREATE VIRTUAL TABLE chunks_fts USING fts5(
+  headings, body, content='chunks', content_rowid='id', tokenize='cairn');
+CREATE VIRTUAL TABLE chunks_terms USING fts5vocab(chunks_fts, 'row');
+CREATE TABLE index_state(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+)"}};
+
+constexpr char kSeparator = '\x1f';
+
+std::string join(const std::vector<std::string>& parts) {
+    std::string out;
+    for (const std::string& part : parts) {
+        out += part;
+        out += kSeparator;
+    }
+    return out;
+}
+
+std::vector<std::string> split(std::string_view joined) {
+    std::vector<std::string> parts;
+    for (std::size_t end = joined.find(kSeparator); end != std::string_view::npos;
+         end = joined.find(kSeparator)) {
+        parts.emplace_back(joined.substr(0, end));
+        joined.remove_prefix(end + 1);
+    }
+    return parts;
+}
+
+/// Spans relative to the chunk, as decimal numbers between spaces.
+std::string write_spans(const Chunk& chunk) {
+    std::string out;
+    for (const text::Span& span : chunk.sentences) {
+        out += std::to_string(span.begin - chunk.span.begin) + ' ' +
+               std::to_string(span.end - chunk.span.begin) + ' ';
+    }
+    return out;
+}
+
+std::vector<text::Span> read_spans(std::string_view written) {
+    std::vector<std::int64_t> numbers;
+    const char* at = written.data();
+    const char* end = at + written.size();
+    while (at < end) {
+        std::int64_t number = 0;
+        const auto parsed = std::from_chars(at, end, number);
+        if (parsed.ec != std::errc()) {
+            break;
+        }
+        numbers.push_back(number);
+        at = parsed.ptr + 1;
+    }
+    std::vector<text::Span> spans;
+    for (std::size_t i = 0; i + 1 < numbers.size(); i += 2) {
+        spans.push_back({numbers[i], numbers[i + 1]});
+    }
+    return spans;
+}
+
+std::string document_digest(const text::Document& document) {
+    Sha256 hash;
+    hash.field(kMethod).field(document.source).field(document.path).field(document.title);
+    hash.field(document.text);
+    for (const text::Section& section : document.sections) {
+        hash.field(join(section.heading_path));
+        hash.field(std::to_string(section.span.begin) + ' ' + std::to_string(section.span.end) +
+                   ' ' + std::to_string(section.page));
+    }
+    return hash.hex();
+}
+
+/// Every term quoted, so that nothing in a question can be FTS5 syntax.
+std::string match_expression(const std::vector<QueryTerm>& terms) {
+    std::string out;
+    for (const QueryTerm& term : terms) {
+        out += out.empty() ? "\"" : " OR \"";
+        for (char c : term.text) {
+            out += c == '"' ? "\"\"" : std::string(1, c);
+        }
+        out += '"';
+    }
+    return out;
+}
+
+Status remove_document(Database& database, const std::string& id) {
+    CAIRN_TRY(database.exec("INSERT INTO chunks_fts(chunks_fts, rowid, headings, body) "
+                            "SELECT 'delete', id, headings, body FROM chunks "
+                            "WHERE document_id = ?1",
+                            id));
+    CAIRN_TRY(database.exec("DELETE FROM chunks WHERE document_id = ?1", id));
+    return database.exec("DELETE FROM indexed_documents WHERE id = ?1", id);
+}
+
+Status add_document(Database& database, const text::Document& document,
+                    const std::string& digest) {
+    CAIRN_TRY(database.exec("INSERT INTO indexed_documents VALUES(?1, ?2, ?3, ?4, ?5)",
+                            document.id, document.source, document.path, document.title, digest));
+    Statement chunk_row = CAIRN_TRY(database.prepare(
+        "INSERT INTO chunks(document_id, number, heading_path, page, span_begin, span_end, "
+        "sentences, headings, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
+    Statement fts_row = CAIRN_TRY(
+        database.prepare("INSERT INTO chunks_fts(rowid, headings, body) VALUES(?1, ?2, ?3)"));
+    for (const Chunk& chunk : chunk_document(document)) {
+        const std::string headings = join_headings(document.title, chunk.heading_path);
+        const std::string_view body = chunk.span.of(document.text);
+        CAIRN_TRY(chunk_row.bind(chunk.document_id, chunk.number, join(chunk.heading_path),
+                                 chunk.page, chunk.span.begin, chunk.span.end, write_spans(chunk),
+                                 headings, body));
+        CAIRN_TRY(chunk_row.run());
+        CAIRN_TRY(fts_row.bind(database.last_insert_id(), headings, body));
+        CAIRN_TRY(fts_row.run());
+    }
+    return {};
+}
+
+Result<std::map<std::string, std::string>> indexed_digests(Database& database) {
+    std::map<std::string, std::string> digests;
+    Statement rows = CAIRN_TRY(database.query("SELECT id, digest FROM indexed_documents"));
+    while (CAIRN_TRY(rows.step())) {
+        digests[rows.text(0)] = rows.text(1);
+    }
+    return digests;
+}
+
+Hit read_hit(const Statement& row, const std::vector<QueryTerm>& terms, std::string_view question) {
+    Hit hit;
+    hit.chunk_id = row.integer(0);
+    hit.document_id = row.text(1);
+    hit.source = row.text(2);
+    hit.path = row.text(3);
+    hit.title = row.text(4);
+    hit.heading_path = split(row.view(5));
+    hit.page = static_cast<int>(row.integer(6));
+    hit.span = {row.integer(7), row.integer(8)};
+    hit.text = row.text(11);
+    hit.bm25 = -row.real(12);
+    const std::string_view headings = row.view(10);
+    const std::vector<text::Span> spans = read_spans(row.view(9));
+    std::vector<std::string> held;
+    for (std::string_view part : {headings, std::string_view(hit.text)}) {
+        for (IndexTerm& term : index_terms(part)) {
+            held.push_back(std::move(term.text));
+        }
+    }
+    std::sort(held.begin(), held.end());
+    hit.coverage = coverage_of(terms, held);
+    hit.sentences = score_sentences(terms, question, headings, hit.text, spans);
+    for (SentenceScore& sentence : hit.sentences) {
+        sentence.span.begin += hit.span.begin;
+        sentence.span.end += hit.span.begin;
+    }
+    return hit;
+}
+
+}  // namespace
+
+struct Index::State {
+    Database* database;
+};
+
+Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Index::Index(Index&&) noexcept = default;
+Index& Index::operator=(Index&&) noexcept = default;
+Index::~Index() = default;
+
+Result<Index> Index::open(Database& database) {
+    CAIRN_TRY(register_fts_tokenizer(database.handle()));
+    CAIRN_TRY(store::migrate(database, "knowledge", kMigrations));
+    return Index(std::make_unique<State>(State{&database}));
+}
+
+Result<BuildReport> Index::build(std::span<const text::Document> documents) {
+    Database& database = *state_->database;
+    BuildReport report;
+    report.documents = static_cast<int>(documents.size());
+    Transaction transaction = CAIRN_TRY(Transaction::begin(database));
+    std::map<std::string, std::string> before = CAIRN_TRY(indexed_digests(database));
+    std::map<std::string, std::string> now;
+    for (const text::Document& document : documents) {
+        const std::string digest = document_digest(document);
+        if (!now.emplace(document.id, digest).second) {
+            return make_error(Code::kInvalid, "two documents with the id " + document.id +
+                                                  " (" + document.path + ")");
+        }
+        auto known = before.find(document.id);
+        if (known != before.end() && known->second == digest) {
+            continue;
+        }
+        if (known != before.end()) {
+            CAIRN_TRY(remove_document(database, document.id));
+        }
+        CAIRN_TRY(add_document(database, document, digest));
+        ++report.documents_changed;
+    }
+    for (const auto& [id, digest] : before) {
+        if (!now.contains(id)) {
+            CAIRN_TRY(remove_document(database, id));
+            ++report.documents_removed;
+        }
+    }
+    Sha256 hash;
+    hash.field(kMethod);
+    for (const auto& [id, digest] : now) {
+        hash.field(id).field(digest);
+    }
+    report.digest = hash.hex();
+    CAIRN_TRY(database.exec("INSERT OR REPLACE INTO index_state VALUES('digest', ?1)",
+                            report.digest));
+    report.chunks = CAIRN_TRY(chunk_count());
+    CAIRN_TRY(transaction.commit());
+    return report;
+}
+
+Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptions& options) const {
+    Database& database = *state_->database;
+    Retrieval out;
+    const std::int64_t chunks = CAIRN_TRY(chunk_count());
+    Statement frequency = CAIRN_TRY(database.prepare("SELECT doc FROM chunks_terms WHERE term = ?1"));
+    Status failed;
+    out.terms = weigh_query(question, chunks, [&](const std::string& term) -> std::int64_t {
+        Status bound = frequency.bind(term);
+        Result<bool> row = bound ? frequency.step() : Result<bool>(bound.error());
+        if (!row) {
+            failed = row.error();
+        }
+        const std::int64_t count = row && *row ? frequency.integer(0) : 0;
+        frequency.reset();
+        return count;
+    });
+    CAIRN_TRY(failed);
+    if (out.terms.empty()) {
+        return out;
+    }
+    std::string sources;
+    for (const std::string& source : options.sources) {
+        sources += kSeparator + source + kSeparator;
+    }
+    // More candidates than asked for: the order is made once more below.
+    constexpr int kCandidatesPerHit = 4;
+    Statement rows = CAIRN_TRY(database.query(kRankedSql, match_expression(out.terms), sources,
+                                              options.k * kCandidatesPerHit));
+    while (CAIRN_TRY(rows.step())) {
+        out.hits.push_back(read_hit(rows, out.terms, question));
+    }
+    for (Hit& hit : out.hits) {
+        const double best = hit.sentences.empty() ? 0 : hit.sentences.front().score;
+        hit.score = hit.bm25 / (1e-9 + out.hits.front().bm25) + hit.coverage + best;
+    }
+    std::stable_sort(out.hits.begin(), out.hits.end(),
+                     [](const Hit& a, const Hit& b) { return a.score > b.score; });
+    if (out.hits.size() > static_cast<std::size_t>(options.k)) {
+        out.hits.resize(static_cast<std::size_t>(options.k));
+    }
+    return out;
+}
+
+Result<std::string> Index::digest() const {
+    Statement rows = CAIRN_TRY(
+        state_->database->query("SELECT value FROM index_state WHERE key = 'digest'"));
+    return CAIRN_TRY(rows.step()) ? rows.text(0) : std::string();
+}
+
+Result<int> Index::chunk_count() const {
+    Statement rows = CAIRN_TRY(state_->database->query("SELECT count(*) FROM chunks"));
+    CAIRN_TRY(rows.step());
+    return static_cast<int>(rows.integer(0));
+}
+
+}  // namespace cairn::knowledge
