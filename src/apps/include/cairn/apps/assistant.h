@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers questions only by exact quotes from the indexed documents, cites where each stands, and
+// says so when the documents hold no answer. Lexical evidence finds candidates; the model ranks.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cairn/base/result.h"
+#include "cairn/engine/scheduler.h"
+#include "cairn/knowledge/citation.h"
+#include "cairn/knowledge/index.h"
+
+namespace cairn::apps {
+
+/// How evidence is weighed; chosen by `cairn evaluate`, stored with the release.
+struct AssistantSettings {
+    int passages = 8;          ///< retrieved
+    int candidates = 8;        ///< sentences that the model ranks
+    int prompt_passages = 4;   ///< passages that the model reads
+    double lexical_weight = 1.0;
+    double model_weight = 0.1;  ///< per nat of mean log-probability; 0: the model is not asked
+    double threshold = 0.35;    ///< answers with less support are refused
+};
+nlohmann::json to_json(const AssistantSettings& settings);
+/// Errors: kInvalid names the key that is missing or out of range.
+Result<AssistantSettings> settings_from_json(const nlohmann::json& value);
+
+/// What speaks for the answer; all in [0, 1] unless said.
+struct SupportFeatures {
+    double coverage = 0;       ///< of the question's weight in the quoted sentence and its headings
+    double sentence = 0;       ///< lexical score of the quoted sentence
+    double passage = 0;        ///< coverage of its passage
+    double gap = 0;            ///< to the best sentence of another passage
+    bool numbers = true;       ///< every number and identifier of the question is there
+    double model_margin = 0;   ///< nats per token, quote over refusal; 0 without a model
+};
+
+struct Candidate {
+    knowledge::Citation citation;
+    double lexical = 0;
+    double model_logprob = 0;  ///< mean per token; 0 without a model
+    double total = 0;          ///< what the order is made by
+};
+
+/// How the answer came about, for the console and the evaluation.
+struct Trace {
+    std::string search_text;   ///< the question as it was searched (with history, if it needed it)
+    std::vector<knowledge::QueryTerm> terms;
+    std::vector<knowledge::Hit> hits;
+    std::vector<Candidate> candidates;  ///< best first
+    SupportFeatures features;
+    double retrieve_ms = 0;
+    double model_ms = 0;
+};
+
+struct Answer {
+    std::string text;          ///< lead-in and quotes with their numbers, or the refusal
+    std::vector<knowledge::Citation> quotes;  ///< [1], [2], ...; empty when refused
+    bool refused = false;
+    double support = 0;        ///< 0..1
+    double threshold = 0;
+    std::string language;      ///< of the question: "en", "de", ...
+    engine::Usage usage;
+    double total_ms = 0;
+    Trace trace;
+};
+
+struct AssistantRequest {
+    std::string question;
+    std::vector<std::string> earlier_questions;  ///< of this conversation, oldest first
+    std::vector<std::string> sources;            ///< empty: all
+    std::string tenant;                          ///< cached prefixes are kept apart
+    /// Pieces of Answer::text as they are decided; false stops.
+    std::function<bool(std::string_view)> on_text;
+};
+
+/// Thread-safe: requests take turns at the index and share the scheduler.
+class Assistant {
+  public:
+    /// `scheduler` may be null: the best sentence by lexical evidence is quoted. `adapter` may be
+    /// null: the base model ranks.
+    Assistant(knowledge::Index index, std::shared_ptr<engine::Scheduler> scheduler,
+              std::shared_ptr<const engine::Adapter> adapter, AssistantSettings settings);
+
+    /// Errors: kInvalid for an empty or over-long question (limit named), those of the scheduler.
+    Result<Answer> answer(const AssistantRequest& request);
+
+    const AssistantSettings& settings() const { return settings_; }
+    void set_settings(const AssistantSettings& settings) { settings_ = settings; }
+
+  private:
+    std::mutex index_mutex_;
+    knowledge::Index index_;
+    std::shared_ptr<engine::Scheduler> scheduler_;
+    std::shared_ptr<const engine::Adapter> adapter_;
+    AssistantSettings settings_;
+};
+
+/// The refusal in the language of the question, English when it is not known.
+std::string_view refusal_text(std::string_view language);
+
+nlohmann::json to_json(const knowledge::Citation& citation);
+nlohmann::json to_json(const Answer& answer, bool with_trace);
+
+}  // namespace cairn::apps
