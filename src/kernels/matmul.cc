@@ -28,12 +28,12 @@ detail::QuantisedRows quantise(ThreadPool* pool, const detail::Table& table, con
     auto* scales = static_cast<float*>(
         scale_memory.reserve(static_cast<std::size_t>(m * blocks) * sizeof(float)));
     auto* offsets = static_cast<std::int32_t*>(
-        offset_memory.reserve(static_cast<std::size_t>(m * blocks * 8) * sizeof(std::int32_t)));
+        offset_memory.reserve(static_cast<std::size_t>(m * blocks) * sizeof(std::int32_t)));
     for_range(pool, m, std::max<std::int64_t>(1, kInlineOperations / k),
               [&](std::int64_t begin, std::int64_t end) {
                   for (std::int64_t i = begin; i < end; ++i) {
                       table.quantise_x(x + i * k, q + i * k, scales + i * blocks,
-                                       offsets + i * blocks * 8, k);
+                                       offsets + i * blocks, k);
                   }
               });
     return {q, scales, offsets};

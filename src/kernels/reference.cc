@@ -78,10 +78,10 @@ void quantise_x(const float* x, std::int8_t* q, float* scales, std::int32_t* off
     for (std::int64_t b = 0; b < k / 32; ++b) {
         const float scale = quantise_block(x + b * 32, q + b * 32);
         scales[b] = scale;
-        for (int g = 0; g < 8; ++g) {
-            const std::int8_t* four = q + b * 32 + g * 4;
-            offsets[b * 8 + g] = -128 * (four[0] + four[1] + four[2] + four[3]);
-        }
+        std::int32_t sum = 0;
+        for (int c = 0; c < 32; ++c)
+            sum += q[b * 32 + c];
+        offsets[b] = -128 * sum;
     }
 }
 

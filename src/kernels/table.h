@@ -13,8 +13,7 @@ namespace cairn::kernels::detail {
 struct QuantisedRows {
     const std::int8_t* q;
     const float* scales;
-    /// [rows, k / 32 * 8] int32: -128 times the sum of each 4 values, for unsigned x signed dot
-    /// products.
+    /// [rows, k / 32]: -128 times the sum of the block, for unsigned x signed dot products.
     const std::int32_t* offsets;
 };
 

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// AVX2 + FMA + F16C: the thin Isa for the generic algorithms; 16 floats are two registers.
+#include <immintrin.h>
+
+#include "generic_gemm.h"
+#include "generic_matmul.h"
+
+namespace cairn::kernels::detail {
+namespace {
+
+struct Avx2 {
+    struct V {
+        __m256 low, high;
+    };
+    struct I {
+        __m256i low, high;
+    };
+    static constexpr int kDotRows = 2;
+    static constexpr int kDotColumns = 2;
+    static constexpr int kQ8Rows = 2;
+
+    static V zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
+    static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+    static V load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+    static void store(float* p, V v) {
+        _mm256_storeu_ps(p, v.low);
+        _mm256_storeu_ps(p + 8, v.high);
+    }
+    static V add(V a, V b) { return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)}; }
+    static V sub(V a, V b) { return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)}; }
+    static V mul(V a, V b) { return {_mm256_mul_ps(a.low, b.low), _mm256_mul_ps(a.high, b.high)}; }
+    static V div(V a, V b) { return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)}; }
+    static V max(V a, V b) { return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)}; }
+    static V min(V a, V b) { return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)}; }
+    static V fma(V a, V b, V c) {
+        return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+    }
+    static float first(V v) { return _mm256_cvtss_f32(v.low); }
+    static void prefetch(const float* p) {
+        _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+    }
+
+    /// All bits set in the lanes below `count` (which may be negative or above 8).
+    static __m256i mask(std::int64_t count) {
+        const auto bounded = static_cast<int>(count < 0 ? 0 : count > 8 ? 8 : count);
+        return _mm256_cmpgt_epi32(_mm256_set1_epi32(bounded),
+                                  _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    }
+    static void store_first(float* p, V v, std::int64_t count) {
+        if (count == 16) return store(p, v);
+        Part{count}.store(p, v);
+    }
+
+    struct Whole {
+        V load(const float* p) const { return Avx2::load(p); }
+        V load_or(const float* p, float) const { return Avx2::load(p); }
+        V only(V v) const { return v; }
+        void store(float* p, V v) const { Avx2::store(p, v); }
+    };
+    struct Part {
+        std::int64_t count;  // 0..15
+        V load(const float* p) const {
+            return {_mm256_maskload_ps(p, mask(count)), _mm256_maskload_ps(p + 8, mask(count - 8))};
+        }
+        V load_or(const float* p, float other) const {
+            const V v = load(p);
+            const __m256 o = _mm256_set1_ps(other);
+            return {_mm256_blendv_ps(o, v.low, _mm256_castsi256_ps(mask(count))),
+                    _mm256_blendv_ps(o, v.high, _mm256_castsi256_ps(mask(count - 8)))};
+        }
+        V only(V v) const {
+            return {_mm256_and_ps(v.low, _mm256_castsi256_ps(mask(count))),
+                    _mm256_and_ps(v.high, _mm256_castsi256_ps(mask(count - 8)))};
+        }
+        void store(float* p, V v) const {
+            _mm256_maskstore_ps(p, mask(count), v.low);
+            _mm256_maskstore_ps(p + 8, mask(count - 8), v.high);
+        }
+    };
+
+    static __m128 fold(V v) {
+        const __m256 eight = _mm256_add_ps(v.low, v.high);
+        return _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    }
+    static float sum(V v) {
+        const __m128 four = fold(v);
+        const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+    }
+    /// out[0..4) = sums of four vectors, each in the order of `sum`.
+    static void sum4(float* out, V v0, V v1, V v2, V v3) {
+        const __m128 a = fold(v0);
+        const __m128 b = fold(v1);
+        const __m128 c = fold(v2);
+        const __m128 d = fold(v3);
+        const __m128 ab = _mm_add_ps(_mm_unpacklo_ps(a, b), _mm_unpackhi_ps(a, b));
+        const __m128 cd = _mm_add_ps(_mm_unpacklo_ps(c, d), _mm_unpackhi_ps(c, d));
+        _mm_storeu_ps(out, _mm_add_ps(_mm_movelh_ps(ab, cd), _mm_movehl_ps(cd, ab)));
+    }
+    static float top(V v) {
+        const __m256 eight = _mm256_max_ps(v.low, v.high);
+        __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+        four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+        return _mm_cvtss_f32(_mm_max_ss(four, _mm_movehdup_ps(four)));
+    }
+
+    static __m256 scale_by_power(__m256 p, __m256 shifted) {
+        const __m256i magic = _mm256_castps_si256(_mm256_set1_ps(kRoundMagic));
+        const __m256i e = _mm256_sub_epi32(_mm256_castps_si256(shifted), magic);
+        const __m256i half = _mm256_srai_epi32(e, 1);
+        const auto power = [](__m256i n) {
+            return _mm256_castsi256_ps(
+                _mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+        };
+        return _mm256_mul_ps(_mm256_mul_ps(p, power(half)), power(_mm256_sub_epi32(e, half)));
+    }
+    static V scale_by_power(V p, V shifted) {
+        return {scale_by_power(p.low, shifted.low), scale_by_power(p.high, shifted.high)};
+    }
+
+    static __m256 ordered(__m256 v) {
+        return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), 0xD8));
+    }
+    static void split_pairs(const float* p, V& even, V& odd) {
+        const V a = load(p);
+        const V b = load(p + 16);
+        even = {ordered(_mm256_shuffle_ps(a.low, a.high, 0x88)),
+                ordered(_mm256_shuffle_ps(b.low, b.high, 0x88))};
+        odd = {ordered(_mm256_shuffle_ps(a.low, a.high, 0xDD)),
+               ordered(_mm256_shuffle_ps(b.low, b.high, 0xDD))};
+    }
+    static V join_half(__m256 even, __m256 odd) {
+        const __m256 near = _mm256_unpacklo_ps(even, odd);
+        const __m256 far = _mm256_unpackhi_ps(even, odd);
+        return {_mm256_permute2f128_ps(near, far, 0x20), _mm256_permute2f128_ps(near, far, 0x31)};
+    }
+    static void join_pairs(float* p, V even, V odd) {
+        store(p, join_half(even.low, odd.low));
+        store(p + 16, join_half(even.high, odd.high));
+    }
+
+    /// 8 x 8 of one half of the columns, rows[0], rows[stride]...
+    static void transpose8(__m256* r) {
+        __m256 t[8];
+        for (int i = 0; i < 8; i += 2) {
+            t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+            t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        }
+        __m256 u[8];
+        for (int i = 0; i < 8; i += 4) {
+            u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+            u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
+            u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+            u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+        }
+        for (int i = 0; i < 4; ++i) {
+            r[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+            r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+        }
+    }
+    /// 16 x 16 as four quarters.
+    static void transpose(V* r) {
+        __m256 a[8];
+        __m256 b[8];
+        __m256 c[8];
+        __m256 d[8];
+        for (int i = 0; i < 8; ++i) {
+            a[i] = r[i].low;
+            b[i] = r[i].high;
+            c[i] = r[i + 8].low;
+            d[i] = r[i + 8].high;
+        }
+        transpose8(a);
+        transpose8(b);
+        transpose8(c);
+        transpose8(d);
+        for (int i = 0; i < 8; ++i) {
+            r[i] = {a[i], c[i]};
+            r[i + 8] = {b[i], d[i]};
+        }
+    }
+
+    static V load_f16(const char* p) {
+        const auto* half = reinterpret_cast<const __m128i*>(p);
+        return {_mm256_cvtph_ps(_mm_loadu_si128(half)), _mm256_cvtph_ps(_mm_loadu_si128(half + 1))};
+    }
+    static __m256 widen_bf16(const __m128i* p) {
+        return _mm256_castsi256_ps(
+            _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(p)), 16));
+    }
+    static V load_bf16(const char* p) {
+        const auto* half = reinterpret_cast<const __m128i*>(p);
+        return {widen_bf16(half), widen_bf16(half + 1)};
+    }
+    static V absolute(V v) {
+        const __m256 sign = _mm256_set1_ps(-0.0F);
+        return {_mm256_andnot_ps(sign, v.low), _mm256_andnot_ps(sign, v.high)};
+    }
+    static V to_float(I v) { return {_mm256_cvtepi32_ps(v.low), _mm256_cvtepi32_ps(v.high)}; }
+
+    /// Signed weights: |w| is unsigned, w's sign moves to x. Two products of 128 * 127 fit 16 bits.
+    static I dot_start(std::int32_t) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+    static I load_bytes(const std::int32_t* p) {
+        return {_mm256_load_si256(reinterpret_cast<const __m256i*>(p)),
+                _mm256_load_si256(reinterpret_cast<const __m256i*>(p + 8))};
+    }
+    static __m256i dot4(__m256i sum, __m256i w, __m256i x) {
+        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+        return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+    }
+    static I dot4(I sum, I w, std::int32_t x) {
+        const __m256i four = _mm256_set1_epi32(x);
+        return {dot4(sum.low, w.low, four), dot4(sum.high, w.high, four)};
+    }
+    /// 16 rows of 32 bytes (behind a 2-byte scale) -> out[8][16] dwords.
+    static void transpose_bytes(std::int32_t* out, const char* const* row) {
+        for (int half = 0; half < 2; ++half) {
+            __m256 r[8];
+            for (int i = 0; i < 8; ++i) {
+                r[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(row[8 * half + i] + 2));
+            }
+            transpose8(r);
+            for (int c = 0; c < 8; ++c) {
+                _mm256_store_ps(reinterpret_cast<float*>(out + c * 16 + 8 * half), r[c]);
+            }
+        }
+    }
+
+    static __m256i round_half_away(__m256 v) {
+        const __m256 half =
+            _mm256_or_ps(_mm256_and_ps(v, _mm256_set1_ps(-0.0F)), _mm256_set1_ps(0.49999997F));
+        const __m256 whole =
+            _mm256_round_ps(_mm256_add_ps(v, half), _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+        const __m256 bounded = _mm256_min_ps(whole, _mm256_set1_ps(127.0F));
+        return _mm256_cvttps_epi32(_mm256_max_ps(bounded, _mm256_set1_ps(-127.0F)));
+    }
+    /// Rounds 32 values to int8 at q; returns their sum.
+    static std::int32_t quantise32(std::int8_t* q, V low, V high) {
+        const __m256i a = round_half_away(low.low);
+        const __m256i b = round_half_away(low.high);
+        const __m256i c = round_half_away(high.low);
+        const __m256i d = round_half_away(high.high);
+        const __m256i bytes =
+            _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(q),
+                            _mm256_permutevar8x32_epi32(bytes, order));
+        const __m256i eight = _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
+        __m128i four =
+            _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+        return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+    }
+
+    static V load_any(int) {
+        V v = set(0.5F);
+        keep(v);
+        return v;
+    }
+    /// Stops the compiler from merging or dropping what a measurement repeats.
+    static void keep(V& v) { __asm__ volatile("" : "+x"(v.low), "+x"(v.high)); }
+};
+
+constexpr GemmKernel kGemm = f32_kernel<Avx2, 6, 1>();
+
+constexpr GemmKernel kGemmRounded = f32_kernel<Avx2, 6, 1, true>();
+
+struct MacBytes {
+    static constexpr std::int64_t kDepth = 4;
+    static Avx2::V mac(Avx2::V sum, Avx2::V a, Avx2::V b) {
+        const auto dot = [](__m256 s, __m256 x, __m256 y) {
+            return _mm256_castsi256_ps(
+                Avx2::dot4(_mm256_castps_si256(s), _mm256_castps_si256(x), _mm256_castps_si256(y)));
+        };
+        return {dot(sum.low, a.low, b.low), dot(sum.high, a.high, b.high)};
+    }
+};
+
+}  // namespace
+
+extern const Table kAvx2Table = make_table<Avx2>(
+    "avx2", &kGemm, &kGemmRounded, peak_loop<Avx2, MacF32<Avx2>, 6>, peak_loop<Avx2, MacBytes, 4>);
+
+}  // namespace cairn::kernels::detail
