@@ -9,6 +9,7 @@ find_package(rapidcheck REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ICU REQUIRED COMPONENTS uc i18n data)
-foreach(name IN ITEMS sqlite3 libsodium libarchive pugixml gumbo gmime-3.0 re2 uchardet libxxhash libzstd tomlplusplus md4c)
+foreach(name IN ITEMS sqlite3 libsodium libarchive pugixml gumbo gmime-3.0 re2 uchardet libxxhash libzstd tomlplusplus md4c
+    prometheus-cpp-core)
   pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${name})
 endforeach()
