@@ -252,11 +252,6 @@ struct Avx2 {
         return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
     }
 
-    static V load_any(int) {
-        V v = set(0.5F);
-        keep(v);
-        return v;
-    }
     /// Stops the compiler from merging or dropping what a measurement repeats.
     static void keep(V& v) { __asm__ volatile("" : "+x"(v.low), "+x"(v.high)); }
 };

@@ -133,11 +133,6 @@ struct Avx512 {
         }
     }
 
-    static V load_any(int) {
-        V v = set(0.5F);
-        keep(v);
-        return v;
-    }
     /// Stops the compiler from merging or dropping what a measurement repeats.
     static void keep(V& v) {
         __asm__ volatile("" : "+v"(v));

@@ -21,8 +21,8 @@ using detail::Scratch;
 using detail::View;
 
 constexpr std::int64_t kPackedBytesMax = 64LL << 20;  // of op(b) at a time
-constexpr std::int64_t kRowBlockBytes =
-    768LL << 10;  // of packed op(a): stays in a second-level cache of 1-2 MB
+constexpr std::int64_t kCacheBytes =
+    448LL << 10;  // of packed op(a), and of op(b): both fit a second-level cache of 1 MB
 constexpr std::int64_t kInlineOperations =
     64LL * 1024;  // below: waking threads costs more than the work
 
@@ -84,33 +84,63 @@ struct PackedB {
     }
 };
 
+using Pack = void (*)(void* panel, const View& v, std::int64_t lanes, std::int64_t depth);
+
+/// One panel after the other, each `width` lanes wide and `padded` deep. When neighbouring lanes
+/// are neighbours in memory, goes slice by slice of depth through all panels, so that memory is
+/// read in long runs.
+struct PanelWriter {
+    const GemmKernel& kernel;
+    Pack pack;
+    std::int64_t width;
+    bool lanes_are_rows;
+
+    void write(char* out, const View& v, std::int64_t lanes, std::int64_t depth) const {
+        const std::int64_t row_bytes = width * kernel.element_bytes;
+        const std::int64_t panel_bytes = round_up(depth, kernel.k_step) * row_bytes;
+        const std::int64_t lane_stride = lanes_are_rows ? v.row_stride : v.column_stride;
+        const std::int64_t slice = lane_stride == 1 ? kSlice : depth;
+        for (std::int64_t l = 0; l < depth; l += slice) {
+            for (std::int64_t lane = 0; lane < lanes; lane += width) {
+                const View part = lanes_are_rows ? shifted(v, lane, l) : shifted(v, l, lane);
+                pack(out + lane / width * panel_bytes + l * row_bytes, part,
+                     std::min(width, lanes - lane), std::min(slice, depth - l));
+            }
+        }
+    }
+
+    static constexpr std::int64_t kSlice = 32;  // a multiple of every k_step
+};
+
 PackedB pack_b(ThreadPool* pool, const GemmKernel& kernel, const Product& p, std::int64_t column,
                std::int64_t columns, Scratch& scratch) {
+    constexpr std::int64_t kPanelsPerJob = 16;
     const std::int64_t panels = ceil_div(columns, kernel.nr);
     const std::int64_t row_bytes = kernel.nr * kernel.element_bytes;
     const std::int64_t depth = round_up(p.k, kernel.k_step);
     char* data =
         static_cast<char*>(scratch.reserve(static_cast<std::size_t>(depth * panels * row_bytes)));
     const PackedB packed{data, panels, row_bytes, kernel.kc};
-    const std::int64_t blocks = ceil_div(p.k, kernel.kc);
-    for_range(pool, blocks * panels, std::max<std::int64_t>(1, 65536 / (kernel.kc * kernel.nr)),
-              [&](std::int64_t begin, std::int64_t end) {
-                  for (std::int64_t job = begin; job < end; ++job) {
-                      const std::int64_t block = job / panels;
-                      const std::int64_t index = job % panels;
-                      const std::int64_t l = block * kernel.kc;
-                      const std::int64_t count = std::min(kernel.kc, p.k - l);
-                      const std::int64_t j = index * kernel.nr;
-                      const char* panel =
-                          packed.panel(block, round_up(count, kernel.k_step), index);
-                      kernel.pack_b(data + (panel - data), shifted(p.b, l, column + j),
-                                    std::min(kernel.nr, columns - j), count);
-                  }
-              });
+    const PanelWriter writer{kernel, kernel.pack_b, kernel.nr, false};
+    const std::int64_t groups = ceil_div(panels, kPanelsPerJob);
+    for_range(
+        pool, ceil_div(p.k, kernel.kc) * groups, 1, [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t job = begin; job < end; ++job) {
+                const std::int64_t block = job / groups;
+                const std::int64_t first = job % groups * kPanelsPerJob;
+                const std::int64_t l = block * kernel.kc;
+                const std::int64_t count = std::min(kernel.kc, p.k - l);
+                const char* panel = packed.panel(block, round_up(count, kernel.k_step), first);
+                const std::int64_t j = first * kernel.nr;
+                writer.write(data + (panel - data), shifted(p.b, l, column + j),
+                             std::min(kPanelsPerJob * kernel.nr, columns - j), count);
+            }
+        });
     return packed;
 }
 
-/// Rows [row, row + rows) x columns [column, column + columns) of c.
+/// Rows [row, row + rows) x columns [column, column + columns) of c. Inside, tiles go along the
+/// rows of c (which memory likes) over as many panels of b as the cache holds.
 void multiply_block(const GemmKernel& kernel, const Product& p, const PackedB& b, std::int64_t row,
                     std::int64_t rows, std::int64_t column, std::int64_t columns) {
     thread_local Scratch scratch;
@@ -118,25 +148,25 @@ void multiply_block(const GemmKernel& kernel, const Product& p, const PackedB& b
     const std::int64_t bytes = kernel.mr * kernel.element_bytes;
     char* a = static_cast<char*>(
         scratch.reserve(static_cast<std::size_t>(row_panels * kernel.kc * bytes)));
+    const PanelWriter writer{kernel, kernel.pack_a, kernel.mr, true};
+    const std::int64_t group =
+        std::max<std::int64_t>(1, kCacheBytes / (kernel.kc * kernel.nr * kernel.element_bytes));
     for (std::int64_t block = 0; block * kernel.kc < p.k; ++block) {
         const std::int64_t l = block * kernel.kc;
         const std::int64_t count = std::min(kernel.kc, p.k - l);
         const std::int64_t padded = round_up(count, kernel.k_step);
-        const auto rows_of = [&](std::int64_t panel) {
-            return std::min(kernel.mr, rows - panel * kernel.mr);
-        };
-        for (std::int64_t i = 0; i < row_panels; ++i) {
-            kernel.pack_a(a + i * padded * bytes, shifted(p.a, row + i * kernel.mr, l), rows_of(i),
-                          count);
-        }
+        writer.write(a, shifted(p.a, row, l), rows, count);
         const float beta = block == 0 ? p.beta : 1.0F;
-        for (std::int64_t j = 0; j < b.panels; ++j) {
-            const char* panel_b = b.panel(block, padded, j);
-            float* c = p.c + row * p.ldc + column + j * kernel.nr;
+        for (std::int64_t first = 0; first < b.panels; first += group) {
+            const std::int64_t last = std::min(first + group, b.panels);
             for (std::int64_t i = 0; i < row_panels; ++i) {
-                kernel.tile(a + i * padded * bytes, panel_b, padded, p.alpha, beta,
-                            c + i * kernel.mr * p.ldc, p.ldc, rows_of(i),
-                            std::min(kernel.nr, columns - j * kernel.nr));
+                float* c = p.c + (row + i * kernel.mr) * p.ldc + column;
+                for (std::int64_t j = first; j < last; ++j) {
+                    kernel.tile(a + i * padded * bytes, b.panel(block, padded, j), padded, p.alpha,
+                                beta, c + j * kernel.nr, p.ldc,
+                                std::min(kernel.mr, rows - i * kernel.mr),
+                                std::min(kernel.nr, columns - j * kernel.nr));
+                }
             }
         }
     }
@@ -151,7 +181,7 @@ void blocked(ThreadPool* pool, const GemmKernel& kernel, const Product& p) {
     // Row blocks: as high as the cache allows, but several per thread so that a slow thread is not
     // waited for.
     const std::int64_t cached =
-        std::max(kernel.mr, kRowBlockBytes / (kernel.kc * kernel.element_bytes));
+        std::max(kernel.mr, kCacheBytes / (kernel.kc * kernel.element_bytes));
     const std::int64_t fair = ceil_div(p.m, 4LL * detail::pool_size(pool));
     const std::int64_t height = round_up(std::min(std::min(cached, fair), p.m), kernel.mr);
     for (std::int64_t column = 0; column < p.n; column += columns_max) {

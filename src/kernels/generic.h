@@ -254,15 +254,18 @@ double read_all(const float* data, std::int64_t count) {
 template <typename S, typename Mac, int kChains>
 double peak_loop(std::int64_t rounds) {
     typename S::V chain[kChains];
-    const auto factor = S::load_any(1);
+    auto factor = S::set(0.5F);
+    S::keep(factor);
+#pragma GCC unroll 32
     for (int i = 0; i < kChains; ++i)
         chain[i] = S::zero();
     for (std::int64_t r = 0; r < rounds; ++r) {
 #pragma GCC unroll 32
-        for (int i = 0; i < kChains; ++i) {
+        for (int i = 0; i < kChains; ++i)
             chain[i] = Mac::mac(chain[i], factor, factor);
+#pragma GCC unroll 32
+        for (int i = 0; i < kChains; ++i)
             S::keep(chain[i]);
-        }
     }
     return static_cast<double>(rounds) * kChains * kLanes * 2 * Mac::kDepth;
 }
