@@ -202,10 +202,18 @@ std::int64_t Database::changed_rows() const {
     return sqlite3_changes64(database_.get());
 }
 
-Result<Transaction> Transaction::begin(Database& database) {
+Result<Transaction> Transaction::begin_as(Database& database, const char* sql) {
     const bool nested = sqlite3_get_autocommit(database.handle()) == 0;
-    CAIRN_TRY(database.script(nested ? "SAVEPOINT nested" : "BEGIN IMMEDIATE"));
+    CAIRN_TRY(database.script(nested ? "SAVEPOINT nested" : sql));
     return Transaction(database, nested);
+}
+
+Result<Transaction> Transaction::begin(Database& database) {
+    return begin_as(database, "BEGIN IMMEDIATE");
+}
+
+Result<Transaction> Transaction::snapshot(Database& database) {
+    return begin_as(database, "BEGIN DEFERRED");
 }
 
 Transaction::Transaction(Transaction&& other) noexcept

@@ -81,6 +81,24 @@ TEST(Transaction, RollsBackUnlessCommittedAlsoWhenNested) {
     EXPECT_EQ(rows.text(0), "kept");
 }
 
+TEST(Transaction, ASnapshotReadsOneMomentAndHoldsUpNobody) {
+    const ScopedFolder folder("store");
+    Store store = Store::open(folder.path()).value();
+    Database writer = store.connect().value();
+    const auto count = [&] {
+        Statement rows = store.database().query("SELECT COUNT(*) FROM meta").value();
+        EXPECT_TRUE(rows.step().value());
+        return rows.integer(0);
+    };
+    {
+        const Transaction snapshot = Transaction::snapshot(store.database()).value();
+        EXPECT_EQ(count(), 0);
+        ASSERT_TRUE(writer.exec("INSERT INTO meta VALUES ('k', 'v')"));
+        EXPECT_EQ(count(), 0);
+    }
+    EXPECT_EQ(count(), 1);
+}
+
 TEST(Migrate, UpgradesOldTablesAndKeepsTheirRows) {
     const ScopedFolder folder("store");
     {

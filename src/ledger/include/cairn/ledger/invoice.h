@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Invoices: metered quantities times the price in force, rounded once per line so that the lines sum to the total. A final invoice
-// has a number and never changes; usage that arrives later goes to the next one, marked as a correction.
+// Invoices: metered quantities times the price in force, rounded once per line so that the lines
+// sum to the total. A final invoice has a number and never changes; usage that arrives later goes
+// to the next one, marked as a correction.
 #pragma once
 
 #include <cstdint>
@@ -38,12 +39,12 @@ struct Invoice {
     PicosWide total = 0;  ///< the exact sum rounded to cents; equals the sum of `billed`
 };
 
-/// The final invoice of that tenant and period when there is one, otherwise what it would be now. Errors: kNotFound without a
-/// price list.
+/// The final invoice of that tenant and period when there is one, otherwise what it would be now.
+/// Errors: kNotFound without a price list.
 Result<Invoice> draft_invoice(store::Database& database, std::string_view tenant,
                               const Period& period, std::string_view issuer);
-/// Numbers it and closes the period; asking again gives the same invoice. Errors: kInvalid when the period has not ended or an
-/// earlier one is still open, kNotFound when there is nothing to bill.
+/// Numbers it and closes the period; asking again gives the same invoice. Errors: kInvalid when the
+/// period has not ended or an earlier one is still open, kNotFound when there is nothing to bill.
 Result<Invoice> finalise_invoice(store::Database& database, std::string_view tenant,
                                  const Period& period, std::string_view issuer,
                                  std::int64_t now_ms);

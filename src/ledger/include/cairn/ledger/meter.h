@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The meter: what each request used, recorded exactly once and for ever, and the request log that serve keeps apart from it, so
-// that two independent counts can be compared.
+// The meter: what each request used, recorded exactly once and for ever, and the request log that
+// serve keeps apart from it, so that two independent counts can be compared.
 #pragma once
 
 #include <array>
@@ -27,10 +27,11 @@ Period month_of(std::int64_t utc_ms);
 /// "2026-11" for a whole month, "2026-11-03 to 2026-11-09" (inclusive days) otherwise.
 std::string period_name(const Period& period);
 
-/// The meters are disjoint: a cached input token is not an uncached one. Adding a meter is one line in each of the two tables.
+/// The meters are disjoint: a cached input token is not an uncached one. Adding a meter is one line
+/// in each of the two tables.
 enum class MeterKind { kInputUncached, kInputCached, kOutput, kEngineMs };
-inline constexpr std::array<MeterKind, 4> kMeters{MeterKind::kInputUncached, MeterKind::kInputCached,
-                                                  MeterKind::kOutput, MeterKind::kEngineMs};
+inline constexpr std::array<MeterKind, 4> kMeters{
+    MeterKind::kInputUncached, MeterKind::kInputCached, MeterKind::kOutput, MeterKind::kEngineMs};
 /// "input_uncached", "input_cached", "output", "engine_ms".
 std::string_view meter_name(MeterKind meter);
 
@@ -45,19 +46,21 @@ struct UsageEvent {
     std::int64_t ended_ms = 0;  ///< decides the period and the price book
     std::int64_t input_uncached = 0;
     std::int64_t input_cached = 0;
-    std::int64_t output = 0;     ///< generated tokens, whether or not the client still listened
-    std::int64_t engine_ms = 0;  ///< its share of the engine's time: a batch's time is divided among its requests
+    std::int64_t output = 0;  ///< generated tokens, whether or not the client still listened
+    std::int64_t engine_ms =
+        0;  ///< its share of the engine's time: a batch's time is divided among its requests
     bool disconnected = false;
 };
 
 /// Creates or upgrades the ledger's tables. Call once after the store is open.
 Status open_ledger(store::Database& database);
 
-/// Durable when it returns. Telling the same event again changes nothing. Errors: kInvalid (negative or unnamed), kExists when
-/// the request was recorded with other figures.
+/// Durable when it returns. Telling the same event again changes nothing. Errors: kInvalid
+/// (negative or unnamed), kExists when the request was recorded with other figures.
 Status record_usage(store::Database& database, const UsageEvent& event);
 
-/// One line of the request log, from the usage object that was sent to the client (input includes cached tokens, as there).
+/// One line of the request log, from the usage object that was sent to the client (input includes
+/// cached tokens, as there).
 struct RequestLogEntry {
     std::string tenant;
     std::string request_id;
@@ -69,11 +72,13 @@ struct RequestLogEntry {
     std::int64_t ended_ms = 0;
 };
 
-/// Same promises as record_usage. To write both or none, open one store::Transaction around the two calls.
+/// Same promises as record_usage. To write both or none, open one store::Transaction around the two
+/// calls.
 Status log_request(store::Database& database, const RequestLogEntry& entry);
 
-/// Every request of the period whose two counts differ, or that only one side knows (a logged request without tokens needs no
-/// event): "acme req_12: output: logged 7, metered 8". Empty: they agree. At most `limit` lines.
+/// Every request of the period whose two counts differ, or that only one side knows (a logged
+/// request without tokens needs no event): "acme req_12: output: logged 7, metered 8". Empty: they
+/// agree. At most `limit` lines.
 Result<std::vector<std::string>> reconcile(store::Database& database, const Period& period,
                                            int limit = 100);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Price books: immutable, numbered, each valid from a moment until the next one. Rating is a pure function of quantity and book.
+// Price books: immutable, numbered, each valid from a moment until the next one. Rating is a pure
+// function of quantity and book.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,9 @@ struct PriceBook {
 Picos unit_price(const PricesConfig& prices, MeterKind meter);
 PicosWide rate(const PricesConfig& prices, MeterKind meter, std::int64_t quantity);
 
-/// Makes a new book when the prices differ from the newest one; the version in force. The first book is valid for all earlier
-/// events too, later ones from `now_ms`. Errors: kInvalid when the currency differs from the newest book's.
+/// Makes a new book when the prices differ from the newest one; the version in force. The first
+/// book is valid for all earlier events too, later ones from `now_ms`. Errors: kInvalid when the
+/// currency differs from the newest book's.
 Result<int> publish_prices(store::Database& database, const PricesConfig& prices,
                            std::string_view currency, std::int64_t now_ms);
 /// Errors: kNotFound.

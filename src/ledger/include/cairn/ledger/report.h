@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cost, price and margin of a period, per tenant and scenario and per day, with the proof that the sums agree with the log.
+// Cost, price and margin of a period, per tenant and scenario and per day, with the proof that the
+// sums agree with the log.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +50,8 @@ struct Report {
     std::vector<ReportLine> lines;  ///< by tenant, then scenario
     std::vector<ReportDay> days;
     CostModel cost;
-    double measured_utilisation = 0;  ///< engine time over the time since the first event, within the period
+    double measured_utilisation =
+        0;  ///< engine time over the time since the first event, within the period
     std::vector<std::string> differences;
 };
 

@@ -137,12 +137,16 @@ class Database {
 class Transaction {
   public:
     static Result<Transaction> begin(Database& database);
+    /// For reading only: everything read until its end is of one moment, and writers are not held
+    /// up.
+    static Result<Transaction> snapshot(Database& database);
     Transaction(Transaction&& other) noexcept;
     Transaction& operator=(Transaction&&) = delete;
     ~Transaction();
     Status commit();
 
   private:
+    static Result<Transaction> begin_as(Database& database, const char* sql);
     Transaction(Database& database, bool nested) : database_(&database), nested_(nested) {}
     Database* database_;  ///< nullptr: committed or moved from
     bool nested_;
