@@ -43,22 +43,20 @@ inline void load_by_depth(__m512* out, const LaneView& v, std::int64_t lanes, st
         out[i] = interleave_pairs(at(2 * i), at(2 * i + 1));
 }
 
+/// Up to 32 floats in a run -> 16 pairs, zero-filled.
+inline __m512 load_pairs(const float* source, std::int64_t count) {
+    if (count >= 32) return round_pairs(Avx512::load(source), Avx512::load(source + 16));
+    if (count <= 16) {
+        const __m512 low = count == 16 ? Avx512::load(source) : Avx512::Part{count}.load(source);
+        return round_pairs(low, Avx512::zero());
+    }
+    return round_pairs(Avx512::load(source), Avx512::Part{count - 16}.load(source + 16));
+}
+
 /// The same source as out[lane] = 16 pairs along the depth.
 inline void load_by_lane(__m512* out, const LaneView& v, std::int64_t lanes, std::int64_t depth) {
-    const auto clip = [](std::int64_t x) { return x < 0 ? 0 : x; };
     for (std::int64_t i = 0; i < 16; ++i) {
-        if (i >= lanes) {
-            out[i] = Avx512::zero();
-            continue;
-        }
-        const float* source = v.data + i * v.lane_stride;
-        if (depth >= 32) {
-            out[i] = round_pairs(Avx512::load(source), Avx512::load(source + 16));
-        } else {
-            const __m512 low =
-                depth >= 16 ? Avx512::load(source) : Avx512::Part{depth}.load(source);
-            out[i] = round_pairs(low, Avx512::Part{clip(depth - 16)}.load(source + 16));
-        }
+        out[i] = i < lanes ? load_pairs(v.data + i * v.lane_stride, depth) : Avx512::zero();
     }
 }
 
