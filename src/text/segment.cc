@@ -141,8 +141,9 @@ class SentenceScanner {
     std::size_t skip_closers(std::size_t offset) const {
         while (offset < text_.size()) {
             const CodePoint point = code_point_at(text_, offset);
-            if (!is_stop(point.value) && !is_cjk_stop(point.value) && !is_closer(point.value))
-                break;
+            const bool quote = point.value == 0x201C && german_quote(offset);
+            const bool stop = is_stop(point.value) || is_cjk_stop(point.value);
+            if (!stop && !quote && !is_closer(point.value)) break;
             offset += point.bytes;
         }
         return offset;
