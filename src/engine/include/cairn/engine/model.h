@@ -31,7 +31,7 @@ struct Weight {
 };
 
 /// The weights of one layer, by slot.
-using Layer = std::array<Weight, kSlotCount>;
+using Layer = std::array<Weight, static_cast<std::size_t>(kSlotCount)>;
 
 class Model {
   public:
@@ -51,10 +51,11 @@ class Model {
     /// SHA-256 of the file in hex, computed at the first call. Thread-safe.
     const std::string& digest() const;
 
+    /// Layer -1: outside of the layers. A tied model's kHead is its embedding.
+    const Weight& weight(std::int64_t layer, Slot slot) const;
     const Weight& embedding() const;
     const Weight& output_norm() const;
-    const Weight& head() const;  ///< the embedding when tied
-    const Layer& layer(std::int64_t index) const;
+    const Weight& head() const;
 
   private:
     struct State;

@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cairn/base/result.h"
@@ -62,7 +63,8 @@ struct QuoteOptions {
     std::vector<QuoteStart> starts;
     /// Empty: every UTF-8 boundary behind something that is not white space.
     std::vector<QuoteEnd> ends;
-    /// Adds log P(token | path) under the priors to the logits. Off: priors are not used.
+    /// Adds to each logit the log of the share of prior weight whose places stay possible with that
+    /// token: over a whole quote this sums to the log prior of its start. Off: priors are not used.
     bool use_priors = false;
 };
 
@@ -78,12 +80,13 @@ struct QuoteMatch {
 class QuoteConstraint final : public Constraint {
   public:
     /// Sources are copied. Errors: kInvalid when nothing can be said (no fixed answer, and no quote
-    /// fits the limits), for starts and ends outside of the sources or inside a UTF-8 sequence;
-    /// kTooLarge for more than kSourceBytesMax; kUnsupported for a byte that no token can say.
+    /// fits the limits), for sources that are no UTF-8 or hold zero bytes, for starts and ends
+    /// outside of the sources or inside a UTF-8 sequence; kTooLarge for more than kSourceBytesMax;
+    /// kUnsupported for a byte that no token can say.
     static Result<std::shared_ptr<QuoteConstraint>> create(std::shared_ptr<const TokenTrie> trie,
                                                            std::span<const std::string> sources,
                                                            QuoteOptions options);
-    static constexpr std::size_t kSourceBytesMax = 1 << 20;
+    static constexpr std::size_t kSourceBytesMax = 256 * 1024;
 
     ~QuoteConstraint() override;
     void fill(TokenMask& mask) override;

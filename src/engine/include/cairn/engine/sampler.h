@@ -37,10 +37,14 @@ class Sampler {
     Sample next(std::span<const float> logits, const TokenMask* mask);
 
   private:
+    TokenId draw();
+
     SamplingOptions options_;
     Rng rng_;
-    std::vector<float> values_;
-    std::vector<TokenId> candidates_;
+    std::vector<float> values_;        ///< logits with bias, by token
+    std::vector<TokenId> candidates_;  ///< allowed tokens
+    std::vector<float> kept_;          ///< their values
+    std::vector<double> weights_;
 };
 
 }  // namespace cairn::engine

@@ -23,7 +23,7 @@
 namespace cairn::engine {
 
 struct Usage {
-    std::int64_t input_tokens = 0;   ///< the whole prompt
+    std::int64_t input_tokens = 0;   ///< the prompt, as far as it was processed
     std::int64_t cached_tokens = 0;  ///< of these, not computed again
     std::int64_t output_tokens = 0;  ///< with the end token, if one was generated
     double engine_ms = 0;            ///< this request's share of the engine's time, by tokens
@@ -39,8 +39,8 @@ enum class FinishReason : std::uint8_t {
 std::string_view finish_reason_name(FinishReason reason);
 
 struct TokenEvent {
-    TokenId token = text::kNoToken;
-    std::string_view text;  ///< what may be shown now; may be empty
+    TokenId token = text::kNoToken;  ///< kNoToken: only text that was held back, at the end
+    std::string_view text;           ///< what may be shown now; may be empty
     float logprob = 0;
 };
 
@@ -74,6 +74,7 @@ struct ScoreRequest {
     std::vector<TokenId> prompt;
     std::vector<std::string> candidates;
     std::shared_ptr<const Adapter> adapter;
+    std::string cache_salt;
 };
 
 struct ScoreResult {

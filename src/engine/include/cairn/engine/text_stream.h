@@ -22,7 +22,7 @@ class TextStream {
     std::string finish();
 
   private:
-    std::string take(std::size_t bytes, bool at_end);
+    std::string take(std::size_t bytes);
     text::Tokenizer tokenizer_;
     std::vector<std::string> stops_;
     std::string held_;

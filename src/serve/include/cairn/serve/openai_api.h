@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,9 +16,8 @@ namespace cairn::engine {
 class Adapter;
 }
 namespace cairn::apps {
-struct Answer;
-struct AssistantRequest;
-}  // namespace cairn::apps
+class Assistant;
+}
 
 namespace cairn::serve {
 
@@ -34,9 +32,8 @@ struct ServedModel {
     std::string scenario;  ///< for the ledger; the base model: its own name
     ModelKind kind = ModelKind::kBase;
     std::shared_ptr<const engine::Adapter> adapter;  ///< kStyle; may be null (base alone)
-    /// kQa: Assistant::answer, bound to the scenario's assistant. Called on several threads.
-    std::function<Result<apps::Answer>(const apps::AssistantRequest&)> answer;
-    std::string release;  ///< id; empty: the base model
+    std::shared_ptr<apps::Assistant> assistant;      ///< kQa
+    std::string release;                             ///< id; empty: the base model
     std::int64_t created_ms = 0;
 };
 

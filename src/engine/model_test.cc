@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loading: round trip of the configuration, clear errors, and hostile files that must never abort.
+#include "cairn/engine/model.h"
+
+#include <gtest/gtest.h>
+
+#include "cairn/base/files.h"
+#include "cairn/base/hash.h"
+#include "test_model.h"
+
+namespace cairn::engine {
+namespace {
+
+using testing::test_model_bytes;
+
+TEST(ModelConfig, SurvivesWritingAndReading) {
+    ModelConfig config;
+    config.layers = 3;
+    config.model_width = 96;
+    config.heads = 6;
+    config.kv_heads = 2;
+    config.head_width = 24;  // not model_width / heads
+    config.ff_width = 256;
+    config.vocabulary = 10;
+    config.context = 512;
+    config.rms_epsilon = 1e-6F;
+    config.rope_base = 250000.0F;
+    format::GgufWriter writer;
+    write_model_config(writer, config, "a name");
+    const std::vector<std::byte> embedding(96 * 10 * 4);
+    ASSERT_TRUE(
+        writer.add_tensor("token_embd.weight", format::TensorType::kF32, {96, 10}, embedding));
+    ASSERT_TRUE(writer.add_tensor("output.weight", format::TensorType::kF32, {96, 10}, embedding));
+    const std::string bytes = writer.to_bytes();
+    const auto file = format::GgufFile::parse(std::as_bytes(std::span(bytes))).value();
+    const auto read = read_model_config(file);
+    ASSERT_TRUE(read) << read.error().to_string();
+    EXPECT_EQ(read->layers, 3);
+    EXPECT_EQ(read->model_width, 96);
+    EXPECT_EQ(read->heads, 6);
+    EXPECT_EQ(read->kv_heads, 2);
+    EXPECT_EQ(read->head_width, 24);
+    EXPECT_EQ(read->ff_width, 256);
+    EXPECT_EQ(read->vocabulary, 10);
+    EXPECT_EQ(read->context, 512);
+    EXPECT_EQ(read->rms_epsilon, 1e-6F);
+    EXPECT_EQ(read->rope_base, 250000.0F);
+    EXPECT_FALSE(read->tied_head);
+    EXPECT_EQ(file.get_string("general.name").value(), "a name");
+}
+
+TEST(ModelConfig, NamesTheFieldThatIsOutOfBounds) {
+    ModelConfig good;
+    good.layers = good.model_width = good.ff_width = good.vocabulary = good.context = 8;
+    good.heads = 4;
+    good.kv_heads = 2;
+    good.head_width = 2;
+    ASSERT_TRUE(check_model_config(good));
+    const auto refused = [&](auto change, std::string_view words) {
+        ModelConfig config = good;
+        change(config);
+        const Status status = check_model_config(config);
+        ASSERT_FALSE(status) << words;
+        EXPECT_NE(status.error().message.find(words), std::string::npos) << status.error().message;
+    };
+    refused([](ModelConfig& c) { c.layers = 0; }, "layers");
+    refused([](ModelConfig& c) { c.layers = 1'000'000; }, "layers");
+    refused([](ModelConfig& c) { c.kv_heads = 3; }, "kv heads");
+    refused([](ModelConfig& c) { c.head_width = 3; }, "head width");
+    refused([](ModelConfig& c) { c.head_width = 1 << 20; }, "head width");
+    refused([](ModelConfig& c) { c.rms_epsilon = std::numeric_limits<float>::quiet_NaN(); },
+            "epsilon");
+    refused([](ModelConfig& c) { c.rope_base = 0; }, "rope base");
+    refused([](ModelConfig& c) { c.architecture = "mamba"; },
+            "'mamba' is not known (known: llama)");
+}
+
+TEST(Model, LoadsFromAFileAndKnowsItself) {
+    const ScopedFolder folder("engine-model");
+    const std::string bytes = test_model_bytes({});
+    ASSERT_TRUE(write_file_atomic(folder.path() / "m.gguf", bytes));
+    const auto model = Model::load(folder.path() / "m.gguf");
+    ASSERT_TRUE(model) << model.error().to_string();
+    EXPECT_EQ((*model)->digest(), sha256_hex(bytes));
+    EXPECT_TRUE((*model)->has_chat());
+    EXPECT_EQ((*model)->name(), "test");
+    const ModelConfig& c = (*model)->config();
+    EXPECT_TRUE(c.tied_head);
+    const std::int64_t layer = 2 * 64 + 64 * (64 + 32 + 32 + 64) + 3 * 64 * 96;
+    EXPECT_EQ((*model)->parameter_count(), c.vocabulary * 64 + 2 * layer + 64);
+    EXPECT_EQ((*model)->weight_bytes(), 4 * (*model)->parameter_count());
+    EXPECT_EQ(Model::load(folder.path() / "absent.gguf").error().code, Code::kNotFound);
+}
+
+std::string replaced(std::string bytes, std::string_view from, std::string_view to) {
+    EXPECT_EQ(from.size(), to.size());
+    const std::size_t at = bytes.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return bytes.replace(at, from.size(), to);
+}
+
+TEST(Model, SaysWhichTensorDoesNotFit) {
+    const std::string good = test_model_bytes({});
+    // The tensor is there, but under a name that the architecture does not know.
+    const auto unknown =
+        Model::from_bytes(replaced(good, "blk.1.attn_q.weight", "blk.1.attn_q.biases"));
+    ASSERT_FALSE(unknown);
+    EXPECT_EQ(unknown.error().code, Code::kUnsupported);
+    EXPECT_NE(unknown.error().message.find("blk.1.attn_q.biases"), std::string::npos);
+
+    // One more layer than the file has tensors for.
+    format::GgufWriter writer;
+    const auto file = format::GgufFile::parse(std::as_bytes(std::span(good))).value();
+    for (const auto& [key, value] : file.metadata())
+        writer.set(key, value);
+    writer.set("llama.block_count", std::uint32_t{3});
+    for (const auto& tensor : file.tensors()) {
+        ASSERT_TRUE(writer.add_tensor(tensor.name, tensor.type, tensor.dims, tensor.bytes));
+    }
+    const auto missing = Model::from_bytes(writer.to_bytes());
+    ASSERT_FALSE(missing);
+    EXPECT_EQ(missing.error().message,
+              "tensor blk.2.attn_norm.weight: expected [64], file does not have it");
+
+    writer.set("llama.block_count", std::uint32_t{2});
+    writer.set("llama.feed_forward_length", std::uint32_t{97});
+    const auto shape = Model::from_bytes(writer.to_bytes());
+    ASSERT_FALSE(shape);
+    EXPECT_EQ(shape.error().message,
+              "tensor blk.0.ffn_gate.weight: expected [64, 97], file has [64, 96]");
+
+    writer.set("llama.feed_forward_length", std::uint32_t{96});
+    writer.set("llama.rope.scaling.type", std::string("yarn"));
+    EXPECT_EQ(Model::from_bytes(writer.to_bytes()).error().code, Code::kUnsupported);
+}
+
+TEST(Model, RefusesDamagedFilesWithoutAborting) {
+    const std::string good = test_model_bytes({});
+    for (std::size_t size = 0; size < good.size(); size += 97) {
+        EXPECT_FALSE(Model::from_bytes(good.substr(0, size))) << "cut at " << size;
+    }
+    // Random damage in the head: it may load when only a string changed, but must not crash.
+    const std::size_t head = good.find("output_norm.weight") + 64;
+    Rng rng(3);
+    for (int round = 0; round < 3000; ++round) {
+        std::string bad = good;
+        for (int hit = 0; hit < 3; ++hit)
+            bad[rng.below(head)] = static_cast<char>(rng.next());
+        const auto model = Model::from_bytes(std::move(bad));
+        if (!model) {
+            EXPECT_FALSE(model.error().message.empty());
+        }
+    }
+}
+
+}  // namespace
+}  // namespace cairn::engine

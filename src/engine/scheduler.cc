@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine thread. Each step takes the next tokens of every running sequence (one for those that
+// decode, a bounded share of the prompt for those that prefill) through one forward pass.
+#include "cairn/engine/scheduler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <thread>
+
+#include "cairn/base/clock.h"
+#include "cairn/base/thread_pool.h"
+#include "cairn/engine/forward.h"
+#include "scoring.h"
+#include "sequence.h"
+
+namespace cairn::engine {
+namespace {
+
+// A sequence waits for another one's prefill when that saves at least this many positions.
+constexpr std::int64_t kWorthWaiting = 32;
+
+double now_ms() {
+    return now_seconds() * 1000.0;
+}
+
+struct ScoreJob {
+    ScoreRequest request;
+    std::vector<std::vector<TokenId>> candidates;
+    std::optional<Result<ScoreResult>> result;
+};
+
+/// The next `count` tokens of a sequence.
+struct Work {
+    Sequence* sequence = nullptr;
+    std::int64_t count = 0;
+};
+
+std::int64_t common_prefix(std::span<const TokenId> a, std::span<const TokenId> b) {
+    return std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin();
+}
+
+}  // namespace
+
+std::string_view finish_reason_name(FinishReason reason) {
+    switch (reason) {
+        case FinishReason::kStop:
+            return "stop";
+        case FinishReason::kLength:
+            return "length";
+        case FinishReason::kCancelled:
+            return "cancelled";
+        case FinishReason::kDeadline:
+            return "deadline";
+    }
+    return "stop";
+}
+
+struct Scheduler::State {
+    State(std::shared_ptr<const Model> m, SchedulerOptions o)
+        : model(std::move(m)), options(o), pool(o.threads), forward(model, &pool) {}
+
+    // Shared, under `mutex`.
+    std::mutex mutex;
+    std::condition_variable wake;        ///< the engine: there is work
+    std::condition_variable score_done;  ///< callers of score()
+    std::deque<std::shared_ptr<Job>> queue;
+    std::deque<ScoreJob*> scores;
+    SchedulerMetrics metrics;
+    bool stopping = false;
+
+    // The engine's own.
+    std::shared_ptr<const Model> model;
+    SchedulerOptions options;
+    ThreadPool pool;
+    Forward forward;
+    PrefixCache prefixes;
+    std::vector<std::unique_ptr<Sequence>> running;
+    std::int64_t running_bytes = 0;
+    std::thread thread;
+
+    Status check(const GenerateRequest& request) const;
+    std::int64_t capacity(const GenerateRequest& request) const;
+
+    void loop();
+    bool take_work();
+    void drop_interrupted_queue();
+    void admit();
+    bool try_admit(const std::shared_ptr<Job>& job);
+    PrefixCache::Hit known_prefix(std::string_view key, std::span<const TokenId> prompt);
+    bool worth_waiting(const Sequence& sequence, std::int64_t known) const;
+    void step();
+    std::vector<Work> plan();
+    Status run_batch(std::span<const Work> work);
+    void finish(Sequence& sequence, Result<GenerateResult> result);
+    void fail_all(const Error& error);
+    void run_score(ScoreJob& job);
+    Result<ScoreResult> compute_score(const ScoreJob& job);
+};
+
+Status Scheduler::State::check(const GenerateRequest& request) const {
+    const ModelConfig& config = model->config();
+    const std::int64_t prompt = std::ssize(request.prompt);
+    if (prompt == 0) return make_error(Code::kInvalid, "the prompt has no tokens");
+    if (prompt >= config.context) {
+        return make_error(
+            Code::kInvalid,
+            fmt::format("prompt has {} tokens, context is {}", prompt, config.context),
+            "shorten the prompt");
+    }
+    if (request.max_tokens < 0 || prompt + request.max_tokens > config.context) {
+        return make_error(Code::kInvalid,
+                          fmt::format("prompt has {} tokens and max_tokens is {}, context is {}",
+                                      prompt, request.max_tokens, config.context),
+                          "ask for fewer tokens or shorten the prompt");
+    }
+    for (const TokenId id : request.prompt) {
+        if (id >= 0 && id < config.vocabulary) continue;
+        return make_error(Code::kInvalid,
+                          fmt::format("token id {}: expected 0 to {}", id, config.vocabulary - 1));
+    }
+    if (request.stops.size() > limits::kStopStringsMax) {
+        return make_error(Code::kInvalid,
+                          fmt::format("{} stop strings, the limit is {}", request.stops.size(),
+                                      limits::kStopStringsMax));
+    }
+    const std::int64_t bytes = capacity(request) * KvCache::bytes_per_position(config);
+    if (bytes > options.kv_bytes) {
+        return make_error(Code::kInvalid,
+                          fmt::format("request needs {} bytes of key-value cache, the limit is {}",
+                                      bytes, options.kv_bytes),
+                          "give the scheduler more memory or ask for fewer tokens");
+    }
+    return check_sampling_options(request.sampling);
+}
+
+std::int64_t Scheduler::State::capacity(const GenerateRequest& request) const {
+    if (request.max_tokens == 0) return model->config().context;
+    return std::ssize(request.prompt) + request.max_tokens;
+}
+
+void Scheduler::State::loop() {
+    while (take_work()) {
+        try {
+            admit();
+            step();
+        } catch (const std::exception& e) {  // memory, or a caller's callback
+            fail_all(make_error(Code::kInternal, fmt::format("the engine failed: {}", e.what())));
+        }
+    }
+    for (const auto& sequence : running) {
+        sequence->result.finish_reason = FinishReason::kCancelled;
+        finish(*sequence, sequence->take_result(now_ms()));
+    }
+    running.clear();
+    fail_all(make_error(Code::kUnavailable, "the engine stops"));
+}
+
+/// Waits for work and does the scores. False when the scheduler stops.
+bool Scheduler::State::take_work() {
+    std::unique_lock lock(mutex);
+    metrics.queued = std::ssize(queue);
+    metrics.running = std::ssize(running);
+    metrics.kv_bytes_used = running_bytes + prefixes.bytes();
+    wake.wait(lock,
+              [this] { return stopping || !queue.empty() || !scores.empty() || !running.empty(); });
+    while (!stopping && !scores.empty()) {
+        ScoreJob* job = scores.front();
+        scores.pop_front();
+        lock.unlock();
+        run_score(*job);
+        lock.lock();
+        score_done.notify_all();
+    }
+    return !stopping;
+}
+
+void Scheduler::State::finish(Sequence& sequence, Result<GenerateResult> result) {
+    sequence.over = true;
+    running_bytes -= sequence.kv->bytes();
+    const std::int64_t length = sequence.kv->length();
+    if (options.reuse_prefixes && result && length > 0) {
+        // Kept at its exact size: the room for tokens that were never generated is given back.
+        auto kept = std::make_unique<KvCache>(model->config(), length);
+        kept->copy_prefix(*sequence.kv, length);
+        sequence.tokens.resize(static_cast<std::size_t>(length));
+        prefixes.insert(sequence.key, std::move(sequence.tokens), std::move(kept));
+        prefixes.shrink(options.kv_bytes - running_bytes);
+    }
+    {
+        const std::lock_guard lock(mutex);
+        if (result) {
+            ++metrics.requests_done;
+            metrics.input_tokens += result->usage.input_tokens;
+            metrics.cached_tokens += result->usage.cached_tokens;
+            metrics.output_tokens += result->usage.output_tokens;
+        } else {
+            ++metrics.requests_failed;
+        }
+    }
+    sequence.job->finish(std::move(result));
+}
+
+void Scheduler::State::fail_all(const Error& error) {
+    for (const auto& sequence : running) {
+        if (sequence->over) continue;
+        running_bytes -= sequence->kv->bytes();
+        sequence->job->finish(error);
+    }
+    std::deque<std::shared_ptr<Job>> waiting;
+    std::deque<ScoreJob*> unscored;
+    {
+        const std::lock_guard lock(mutex);
+        metrics.requests_failed += std::ssize(running) + std::ssize(queue);
+        waiting.swap(queue);
+        unscored.swap(scores);
+        for (ScoreJob* job : unscored)
+            job->result = error;
+        score_done.notify_all();
+    }
+    running.clear();
+    for (const auto& job : waiting)
+        job->finish(error);
+}
+
+/// Jobs that were cancelled or ran out of time before they started used nothing.
+void Scheduler::State::drop_interrupted_queue() {
+    std::vector<std::shared_ptr<Job>> dropped;
+    const double now = now_ms();
+    {
+        const std::lock_guard lock(mutex);
+        const auto over = [&](const std::shared_ptr<Job>& job) {
+            return job->cancelled || now - job->submit_ms > job->request.deadline_ms;
+        };
+        std::copy_if(queue.begin(), queue.end(), std::back_inserter(dropped), over);
+        std::erase_if(queue, over);
+        metrics.requests_done += std::ssize(dropped);
+    }
+    for (const auto& job : dropped) {
+        GenerateResult result;
+        result.finish_reason = job->cancelled ? FinishReason::kCancelled : FinishReason::kDeadline;
+        result.total_ms = now - job->submit_ms;
+        job->finish(std::move(result));
+    }
+}
+
+void Scheduler::State::admit() {
+    drop_interrupted_queue();
+    while (std::ssize(running) < options.max_batch) {
+        std::shared_ptr<Job> job;
+        {
+            const std::lock_guard lock(mutex);
+            if (queue.empty()) return;
+            job = queue.front();
+        }
+        if (!try_admit(job)) return;
+        const std::lock_guard lock(mutex);
+        queue.pop_front();
+    }
+}
+
+/// The longest beginning of the prompt that some finished or running sequence has computed.
+PrefixCache::Hit Scheduler::State::known_prefix(std::string_view key,
+                                                std::span<const TokenId> prompt) {
+    PrefixCache::Hit hit = prefixes.find(key, prompt);
+    for (const auto& other : running) {
+        if (other->key != key) continue;
+        const auto computed =
+            std::span(other->tokens).first(static_cast<std::size_t>(other->kv->length()));
+        const std::int64_t common = common_prefix(computed, prompt);
+        if (common > hit.length) hit = {other->kv.get(), common};
+    }
+    // The last token is always computed: its logits are needed.
+    hit.length = std::min<std::int64_t>(hit.length, std::ssize(prompt) - 1);
+    return hit;
+}
+
+bool Scheduler::State::worth_waiting(const Sequence& sequence, std::int64_t known) const {
+    return std::any_of(running.begin(), running.end(), [&](const auto& other) {
+        if (other->key != sequence.key || !other->in_prefill()) return false;
+        return common_prefix(other->tokens, sequence.tokens) >= known + kWorthWaiting;
+    });
+}
+
+bool Scheduler::State::try_admit(const std::shared_ptr<Job>& job) {
+    const std::int64_t room = capacity(job->request);
+    const std::int64_t bytes = room * KvCache::bytes_per_position(model->config());
+    if (running_bytes + bytes > options.kv_bytes) return false;
+    auto sequence = std::make_unique<Sequence>(job, *model, room);
+    if (options.reuse_prefixes) {
+        const PrefixCache::Hit hit = known_prefix(sequence->key, job->request.prompt);
+        if (worth_waiting(*sequence, hit.length)) return false;
+        if (hit.length > 0) sequence->kv->copy_prefix(*hit.kv, hit.length);
+        sequence->result.usage.cached_tokens = hit.length;
+    }
+    running_bytes += bytes;
+    prefixes.shrink(options.kv_bytes - running_bytes);
+    running.push_back(std::move(sequence));
+    return true;
+}
+
+/// What each sequence computes in this step; the oldest prompts use up the prefill budget first.
+std::vector<Work> Scheduler::State::plan() {
+    const double now = now_ms();
+    std::vector<Work> work;
+    std::int64_t budget = options.prefill_chunk;
+    for (const auto& sequence : running) {
+        if (sequence->interrupted(now)) {
+            finish(*sequence, sequence->take_result(now));
+            continue;
+        }
+        std::int64_t count = sequence->pending();
+        if (sequence->in_prefill()) {
+            count = std::min(count, budget);
+            budget -= count;
+        }
+        if (count > 0) work.push_back({sequence.get(), count});
+    }
+    // Equal adapters next to each other: their small products then run over more rows at once.
+    std::stable_sort(work.begin(), work.end(), [](const Work& a, const Work& b) {
+        return std::less<>()(a.sequence->job->request.adapter.get(),
+                             b.sequence->job->request.adapter.get());
+    });
+    return work;
+}
+
+void Scheduler::State::step() {
+    const std::vector<Work> work = plan();
+    if (!work.empty()) {
+        if (const Status done = run_batch(work); !done) fail_all(done.error());
+    }
+    std::erase_if(running, [](const auto& sequence) { return sequence->over; });
+}
+
+Status Scheduler::State::run_batch(std::span<const Work> work) {
+    std::vector<BatchItem> items;
+    std::int64_t total = 0;
+    for (const auto& [sequence, count] : work) {
+        const auto tokens = std::span(sequence->tokens)
+                                .subspan(static_cast<std::size_t>(sequence->kv->length()),
+                                         static_cast<std::size_t>(count));
+        items.push_back({sequence->kv.get(), tokens, sequence->job->request.adapter.get(),
+                         count == sequence->pending() ? Logits::kLast : Logits::kNone});
+        total += count;
+    }
+    const double begin = now_ms();
+    const std::span<const float> logits = CAIRN_TRY(forward.run(items));
+    const auto vocabulary = static_cast<std::size_t>(model->config().vocabulary);
+    std::size_t row = 0;
+    std::vector<std::pair<Sequence*, Result<bool>>> sampled;
+    for (std::size_t i = 0; i < work.size(); ++i) {
+        if (items[i].logits == Logits::kNone) continue;
+        Sequence& sequence = *work[i].sequence;
+        sampled.emplace_back(
+            &sequence,
+            sequence.sample(*model, logits.subspan(row * vocabulary, vocabulary), now_ms()));
+        ++row;
+    }
+    const double end = now_ms();
+    for (const auto& [sequence, count] : work) {
+        sequence->result.usage.engine_ms +=
+            (end - begin) * static_cast<double>(count) / static_cast<double>(total);
+    }
+    {
+        const std::lock_guard lock(mutex);
+        ++metrics.steps;
+        metrics.busy_ms += end - begin;
+    }
+    for (auto& [sequence, over] : sampled) {
+        if (!over) {
+            finish(*sequence, over.error());
+        } else if (*over) {
+            finish(*sequence, sequence->take_result(end));
+        }
+    }
+    return {};
+}
+
+void Scheduler::State::run_score(ScoreJob& job) {
+    Result<ScoreResult> result = make_error(Code::kInternal, "the engine failed while scoring");
+    try {
+        result = compute_score(job);
+    } catch (const std::exception& e) {
+        result = make_error(Code::kInternal,
+                            fmt::format("the engine failed while scoring: {}", e.what()));
+    }
+    const std::lock_guard lock(mutex);
+    if (result) {
+        metrics.input_tokens += result->usage.input_tokens;
+        metrics.cached_tokens += result->usage.cached_tokens;
+        metrics.busy_ms += result->usage.engine_ms;
+    }
+    job.result = std::move(result);
+}
+
+Result<ScoreResult> Scheduler::State::compute_score(const ScoreJob& job) {
+    const ScoreRequest& request = job.request;
+    const double begin = now_ms();
+    const std::int64_t length = std::ssize(request.prompt);
+    auto kv = std::make_unique<KvCache>(model->config(), length);
+    std::string key = prefix_key(request.adapter.get(), request.cache_salt);
+    ScoreResult result;
+    if (options.reuse_prefixes) {
+        const PrefixCache::Hit hit = known_prefix(key, request.prompt);
+        if (hit.length > 0) kv->copy_prefix(*hit.kv, hit.length);
+        result.usage.cached_tokens = hit.length;
+    }
+    result.scores =
+        CAIRN_TRY(score_with(forward, request.adapter.get(), request.prompt, job.candidates, *kv));
+    result.usage.input_tokens = length;
+    for (const auto& ids : job.candidates)
+        result.usage.input_tokens += std::ssize(ids);
+    if (options.reuse_prefixes) {
+        prefixes.insert(std::move(key), request.prompt, std::move(kv));
+        prefixes.shrink(options.kv_bytes - running_bytes);
+    }
+    result.usage.engine_ms = now_ms() - begin;
+    return result;
+}
+
+Scheduler::Scheduler(std::shared_ptr<const Model> model, SchedulerOptions options)
+    : state_(std::make_unique<State>(std::move(model), options)) {
+    state_->thread = std::thread([state = state_.get()] { state->loop(); });
+}
+
+Scheduler::~Scheduler() {
+    {
+        const std::lock_guard lock(state_->mutex);
+        state_->stopping = true;
+    }
+    state_->wake.notify_all();
+    state_->thread.join();
+}
+
+Result<std::shared_ptr<Generation>> Scheduler::submit(GenerateRequest request) {
+    State& s = *state_;
+    CAIRN_TRY(s.check(request));
+    auto job = std::make_shared<Job>(std::move(request), now_ms());
+    {
+        const std::lock_guard lock(s.mutex);
+        if (s.stopping) return make_error(Code::kUnavailable, "the engine stops");
+        if (std::ssize(s.queue) >= s.options.max_queue) {
+            return make_error(Code::kUnavailable,
+                              fmt::format("{} requests are waiting, the limit is {}",
+                                          s.queue.size(), s.options.max_queue),
+                              "try again in a few seconds");
+        }
+        s.queue.push_back(job);
+        s.metrics.queued = std::ssize(s.queue);
+    }
+    s.wake.notify_all();
+    return std::shared_ptr<Generation>(std::move(job));
+}
+
+Result<GenerateResult> Scheduler::generate(GenerateRequest request) {
+    const std::shared_ptr<Generation> generation = CAIRN_TRY(submit(std::move(request)));
+    return generation->wait();
+}
+
+Result<ScoreResult> Scheduler::score(ScoreRequest request) {
+    State& s = *state_;
+    ScoreJob job;
+    job.request = std::move(request);
+    for (const std::string& candidate : job.request.candidates) {
+        job.candidates.push_back(s.model->tokenizer().encode(candidate));
+    }
+    CAIRN_TRY(check_candidates(s.model->config(), job.request.prompt, job.candidates));
+    std::unique_lock lock(s.mutex);
+    if (s.stopping) return make_error(Code::kUnavailable, "the engine stops");
+    if (std::ssize(s.scores) >= s.options.max_queue) {
+        return make_error(Code::kUnavailable,
+                          fmt::format("{} scores are waiting, the limit is {}", s.scores.size(),
+                                      s.options.max_queue),
+                          "try again in a few seconds");
+    }
+    s.scores.push_back(&job);
+    s.wake.notify_all();
+    s.score_done.wait(lock, [&] { return job.result.has_value(); });
+    return std::move(*job.result);
+}
+
+SchedulerMetrics Scheduler::metrics() const {
+    const std::lock_guard lock(state_->mutex);
+    return state_->metrics;
+}
+
+const std::shared_ptr<const Model>& Scheduler::model() const {
+    return state_->model;
+}
+int Scheduler::threads() const {
+    return state_->pool.size();
+}
+
+}  // namespace cairn::engine
