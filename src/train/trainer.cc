@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 #include <numbers>
 
+#include "muon.h"
 #include "ops.h"
 
 namespace cairn::train {
@@ -27,6 +29,10 @@ double rate_at(const OptimiserOptions& options, std::int64_t step) {
     const auto span =
         static_cast<double>(std::max<std::int64_t>(1, options.steps - options.warmup_steps));
     const double part = std::min(1.0, static_cast<double>(step - options.warmup_steps) / span);
+    if (options.cooldown > 0) {
+        const double left = std::min(1.0, (1.0 - part) / options.cooldown);
+        return options.rate_peak * (options.rate_floor + (1.0 - options.rate_floor) * left);
+    }
     const double wave = 0.5 * (1.0 + std::cos(std::numbers::pi * part));
     return options.rate_peak * (options.rate_floor + (1.0 - options.rate_floor) * wave);
 }
@@ -41,12 +47,27 @@ struct Trainer::State {
     std::vector<float> weights, first, second, gradients;
     std::int64_t steps_done = 0;
     std::vector<std::vector<float>> buffers;
-    std::vector<std::unique_ptr<Graph<float>>> graphs;  // one per buffer
+    std::mutex graphs_mutex;
+    std::vector<std::unique_ptr<Graph<float>>> idle_graphs;  // as many as ever ran at once
 
+    State(ThreadPool& p, const Shape& s, const LoraShape& l, Precision kind,
+          std::span<const float> frozen)
+        : pool(p), shape(s), lora(l), precision(kind), base(frozen) {}
     bool adapter() const { return lora.rank > 0; }
-    double run(Graph<float>& graph, const Batch& batch, float* to, double scale) {
-        return graph.run(batch, adapter() ? base.data() : weights.data(),
-                         adapter() ? weights.data() : nullptr, to, scale);
+    double run(const Batch& batch, float* to, double scale) {
+        std::unique_ptr<Graph<float>> graph = take_graph();
+        const double loss = graph->run(batch, adapter() ? base.data() : weights.data(),
+                                       adapter() ? weights.data() : nullptr, to, scale);
+        const std::lock_guard lock(graphs_mutex);
+        idle_graphs.push_back(std::move(graph));
+        return loss;
+    }
+    std::unique_ptr<Graph<float>> take_graph() {
+        const std::lock_guard lock(graphs_mutex);
+        if (idle_graphs.empty()) return std::make_unique<Graph<float>>(shape, lora, precision);
+        std::unique_ptr<Graph<float>> graph = std::move(idle_graphs.back());
+        idle_graphs.pop_back();
+        return graph;
     }
     void prepare(std::size_t lanes);
     double gather(std::size_t lanes);
@@ -54,10 +75,8 @@ struct Trainer::State {
 };
 
 void Trainer::State::prepare(std::size_t lanes) {
-    while (graphs.size() < lanes) {
-        graphs.push_back(std::make_unique<Graph<float>>(shape, lora, precision));
+    while (buffers.size() < lanes)
         buffers.emplace_back(weights.size());
-    }
 }
 
 /// Adds the buffers into `gradients` in order; returns the norm.
@@ -97,11 +116,18 @@ void Trainer::State::update(const OptimiserOptions& options, double norm) {
     pool.parallel_for(layout.tensors.size(), 1, [&](std::size_t begin, std::size_t end) {
         for (std::size_t i = begin; i < end; ++i) {
             const TensorPlace& tensor = layout.tensors[i];
+            float* w = weights.data() + tensor.offset;
+            float* m = first.data() + tensor.offset;
+            const float* g = gradients.data() + tensor.offset;
+            const double decay = tensor.decay ? options.decay : 0.0;
+            if (options.muon && tensor.decay && tensor.name.starts_with("blk.")) {
+                muon_step(w, m, g, tensor.rows, tensor.columns,
+                          {step.rate, 0.95, decay, step.gradient_scale});
+                continue;
+            }
             AdamStep own = step;
-            own.decay = tensor.decay ? options.decay : 0.0;
-            ops.adam(weights.data() + tensor.offset, first.data() + tensor.offset,
-                     second.data() + tensor.offset, gradients.data() + tensor.offset, tensor.size(),
-                     own);
+            own.decay = decay;
+            ops.adam(w, m, second.data() + tensor.offset, g, tensor.size(), own);
         }
     });
     ++steps_done;
@@ -113,7 +139,7 @@ Trainer::Trainer(ThreadPool& pool, const Shape& shape, Precision precision,
 
 Trainer::Trainer(ThreadPool& pool, const Shape& shape, Precision precision, const LoraShape& lora,
                  std::span<const float> base, std::vector<float> adapter)
-    : state_(new State{pool, shape, lora, precision, base}) {
+    : state_(std::make_unique<State>(pool, shape, lora, precision, base)) {
     state_->layout = lora.rank > 0 ? lora_layout(shape, lora) : base_layout(shape);
     CAIRN_ASSERT(static_cast<std::int64_t>(adapter.size()) == state_->layout.size);
     state_->weights = std::move(adapter);
@@ -145,7 +171,7 @@ Result<StepReport> Trainer::step(std::span<const Batch> window, const OptimiserO
             std::vector<float>& to = state_->buffers[lane];
             std::fill(to.begin(), to.end(), 0.0F);
             for (std::size_t i = lane; i < window.size(); i += lanes) {
-                losses[i] = state_->run(*state_->graphs[lane], window[i], to.data(), scale);
+                losses[i] = state_->run(window[i], to.data(), scale);
             }
         }
     });
@@ -170,15 +196,10 @@ Result<double> Trainer::evaluate(std::span<const Batch> batches) {
         labelled += batch.labelled();
     }
     if (labelled == 0) return make_error(Code::kInvalid, "expected labelled tokens, found none");
-    const std::size_t lanes = std::min(kBuffersMax, batches.size());
-    state_->prepare(lanes);
     std::vector<double> losses(batches.size());
-    state_->pool.parallel_for(lanes, 1, [&](std::size_t begin, std::size_t end) {
-        for (std::size_t lane = begin; lane < end; ++lane) {
-            for (std::size_t i = lane; i < batches.size(); i += lanes) {
-                losses[i] = state_->run(*state_->graphs[lane], batches[i], nullptr, 0.0);
-            }
-        }
+    state_->pool.parallel_for(batches.size(), 1, [&](std::size_t begin, std::size_t end) {
+        for (std::size_t i = begin; i < end; ++i)
+            losses[i] = state_->run(batches[i], nullptr, 0);
     });
     double total = 0;
     for (double loss : losses)

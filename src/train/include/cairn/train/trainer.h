@@ -16,17 +16,20 @@ namespace cairn::train {
 
 struct OptimiserOptions {
     double rate_peak = 1e-3;
-    double rate_floor = 0.1;  ///< share of the peak at the end of the cosine
+    double rate_floor = 0.1;  ///< share of the peak at the end
+    double cooldown = 0;      ///< 0: cosine; else constant, then linear in this last share of steps
     std::int64_t warmup_steps = 0;
     std::int64_t steps = 1;
     double beta1 = 0.9;
     double beta2 = 0.95;
     double epsilon = 1e-8;
     double decay = 0.1;  ///< decoupled; matrices only
+    bool muon = false;   ///< Muon for the blocks' matrices, AdamW for the rest
     double clip = 1.0;   ///< global gradient norm; 0: off
 };
 
-/// Linear from (0 + 1) / warmup to the peak, then half a cosine down to the floor.
+/// Linear from (0 + 1) / warmup to the peak, then half a cosine down to the floor, or the peak
+/// until the cooldown: then a run can be made longer before its cooldown begins.
 double rate_at(const OptimiserOptions& options, std::int64_t step);
 
 struct StepReport {
