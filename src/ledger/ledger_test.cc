@@ -245,8 +245,7 @@ TEST(Invoice, CsvHasFocusColumnsAndNoFormulas) {
     EXPECT_THAT(csv, HasSubstr(",0.100,1000 Tokens,"));
 }
 
-// --- properties
-// ---------------------------------------------------------------------------------------------------------
+// --- properties ---
 
 UsageEvent random_event(Rng& rng, int number) {
     UsageEvent event = event_of(
@@ -348,8 +347,7 @@ RC_GTEST_PROP(Invoice, LinesSumToTheTotalAndEachIsWithinACent, (std::uint64_t se
     RC_ASSERT(invoiced == report_of(database).totals.price);
 }
 
-// --- kill -9
-// ------------------------------------------------------------------------------------------------------------
+// --- kill -9 ---
 
 [[noreturn]] void record_until_killed(const std::filesystem::path& file, int pipe_end) {
     store::Database database = store::Database::open(file).value();

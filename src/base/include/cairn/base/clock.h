@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Time: a monotonic clock for durations, UTC for records. Tests can freeze UTC with CAIRN_FIXED_TIME (seconds).
+// Time: a monotonic clock for durations, UTC for records. Tests can freeze UTC with
+// CAIRN_FIXED_TIME (seconds).
 #pragma once
 
 #include <cstdint>

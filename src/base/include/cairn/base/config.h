@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The workspace file cairn.toml as its owner wrote it, checked: unknown keys and kinds are refused by name with the line.
+// The workspace file cairn.toml as its owner wrote it, checked: unknown keys and kinds are refused
+// by name with the line.
 #pragma once
 
 #include <filesystem>
@@ -17,9 +18,10 @@ struct SourceConfig {
 };
 
 struct GateConfig {
-    double wrong_max = 0.05;        ///< qa: share of wrong answers among all questions
-    double recall_min = 0.80;       ///< qa: retrieval recall@5
-    double improvement_min = 0.0;   ///< style: lower bound of (base loss - tuned loss), nats per token
+    double wrong_max = 0.05;   ///< qa: share of wrong answers among all questions
+    double recall_min = 0.80;  ///< qa: retrieval recall@5
+    /// style: lower bound of (base loss - tuned loss), nats per token
+    double improvement_min = 0.0;
 };
 
 enum class ScenarioKind { kQa, kStyle };
@@ -27,9 +29,9 @@ enum class ScenarioKind { kQa, kStyle };
 struct ScenarioConfig {
     std::string name;
     ScenarioKind kind = ScenarioKind::kQa;
-    std::vector<std::string> sources;     ///< empty: all
-    std::filesystem::path test;           ///< qa: questions; may be empty
-    std::filesystem::path examples;       ///< style: chat JSONL
+    std::vector<std::string> sources;  ///< empty: all
+    std::filesystem::path test;        ///< qa: questions; may be empty
+    std::filesystem::path examples;    ///< style: chat JSONL
     GateConfig gate;
 };
 
@@ -39,7 +41,7 @@ struct HardwareConfig {
     double power_idle_w = 0;
     double power_busy_w = 0;
     Picos tariff_per_kwh = 0;
-    double utilisation = 0.10;      ///< share of hours that the machine works
+    double utilisation = 0.10;  ///< share of hours that the machine works
 };
 
 struct PricesConfig {
@@ -57,11 +59,11 @@ struct TuneConfig {
 };
 
 struct WorkspaceConfig {
-    std::filesystem::path root;          ///< absolute folder of cairn.toml
+    std::filesystem::path root;  ///< absolute folder of cairn.toml
     std::string name;
     std::vector<std::string> languages;
     std::string currency = "EUR";
-    std::string base_model = "pebble";   ///< "pebble" or "file:PATH" (resolved against root)
+    std::string base_model = "pebble";  ///< "pebble" or "file:PATH" (resolved against root)
     std::vector<SourceConfig> sources;
     std::vector<ScenarioConfig> scenarios;
     HardwareConfig hardware;
@@ -69,7 +71,8 @@ struct WorkspaceConfig {
     TuneConfig tune;
 };
 
-/// Reads ROOT/cairn.toml. Errors: kNotFound with the hint to run `cairn init`, kInvalid naming line and key.
+/// Reads ROOT/cairn.toml. Errors: kNotFound with the hint to run `cairn init`, kInvalid naming line
+/// and key.
 Result<WorkspaceConfig> load_workspace_config(const std::filesystem::path& root);
 
 /// The folder with cairn.toml: `start` or the nearest parent that has one.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files with bounds: whole reads with a limit, atomic durable writes, read-only mappings, sorted walks.
+// Files with bounds: whole reads with a limit, atomic durable writes, read-only mappings, sorted
+// walks.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +15,12 @@
 
 namespace cairn {
 
-/// Whole content. Errors: kNotFound, kDenied, kIo, kTooLarge when the file is larger than `bytes_max`.
+/// Whole content. Errors: kNotFound, kDenied, kIo, kTooLarge when the file is larger than
+/// `bytes_max`.
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max);
 
-/// Durable replace: temporary file in the same folder, fsync, rename, fsync of the folder. Errors: kExhausted on a full disk.
+/// Durable replace: temporary file in the same folder, fsync, rename, fsync of the folder. Errors:
+/// kExhausted on a full disk.
 Status write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
 Status make_folders(const std::filesystem::path& path);
@@ -42,11 +45,13 @@ struct FileEntry {
     std::string relative;        ///< below the root, '/' separated
     std::uint64_t size = 0;
     std::int64_t modified_ns = 0;
-    std::string problem;         ///< not empty: could not be read (folder without permission, broken link, ...)
+    /// Not empty: could not be read (folder without permission, broken link, ...).
+    std::string problem;
 };
 
-/// All files below `root` in byte order of their relative path. Does not follow links out of the root; skips names in `skip`
-/// (folder or file names). A folder that cannot be opened yields one entry with `problem`.
+/// All files below `root` in byte order of their relative path. Does not follow links out of the
+/// root; skips names in `skip` (folder or file names). A folder that cannot be opened yields one
+/// entry with `problem`.
 Result<std::vector<FileEntry>> list_files(const std::filesystem::path& root,
                                           const std::vector<std::string>& skip = {});
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Two hashes: SHA-256 (libsodium) names content for ever, XXH3-64 is for tables and sketches inside one version.
+// Two hashes: SHA-256 (libsodium) names content for ever, XXH3-64 is for tables and sketches inside
+// one version.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ namespace cairn {
 /// Lower-case hex SHA-256, 64 characters.
 std::string sha256_hex(std::string_view bytes);
 
-/// Incremental SHA-256. `field` frames each part by its length, so that different splits give different digests.
+/// Incremental SHA-256. `field` frames each part by its length, so that different splits give
+/// different digests.
 class Sha256 {
   public:
     Sha256();

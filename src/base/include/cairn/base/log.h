@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logging to standard error through spdlog; level from CAIRN_LOG (debug, info, warn, error), `warn` by default.
+// Logging to standard error through spdlog; level from CAIRN_LOG (debug, info, warn, error), `warn`
+// by default.
 #pragma once
 
 #include <spdlog/spdlog.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A child process with limits: no shell, closed file descriptors, address space, CPU and wall time bounded, output bounded.
+// A child process with limits: no shell, closed file descriptors, address space, CPU and wall time
+// bounded, output bounded.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,9 @@ struct ChildOutput {
     std::string error;  ///< first 4 KiB of standard error
 };
 
-/// Runs argv[0] (looked up in PATH) with no standard input. Errors: kNotFound (no such program), kTooLarge (output), kExhausted (time).
-Result<ChildOutput> run_child(const std::vector<std::string>& argv, const ChildOptions& options = {});
+/// Runs argv[0] (looked up in PATH) with no standard input. Errors: kNotFound (no such program),
+/// kTooLarge (output), kExhausted (time).
+Result<ChildOutput> run_child(const std::vector<std::string>& argv,
+                              const ChildOptions& options = {});
 
 }  // namespace cairn

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Progress of long work: done/total, rate, honest ETA (from the rate of the last half of the work). One sink for all: the
-// terminal bar, the console's event stream and tests subscribe to the same records.
+// Progress of long work: done/total, rate, honest ETA (from the rate of the last half of the work).
+// One sink for all: the terminal bar, the console's event stream and tests subscribe to the same
+// records.
 #pragma once
 
 #include <cstdint>
@@ -10,19 +11,20 @@
 namespace cairn {
 
 struct ProgressRecord {
-    std::string step;        ///< "ingest", "tune", ...
-    std::string detail;      ///< file or phase in hand
+    std::string step;    ///< "ingest", "tune", ...
+    std::string detail;  ///< file or phase in hand
     std::int64_t done = 0;
-    std::int64_t total = 0;  ///< 0: not known
-    std::string unit;        ///< "files", "tokens", ...
-    double seconds = 0;      ///< since the step began
-    double eta_seconds = -1; ///< < 0: not known yet
+    std::int64_t total = 0;   ///< 0: not known
+    std::string unit;         ///< "files", "tokens", ...
+    double seconds = 0;       ///< since the step began
+    double eta_seconds = -1;  ///< < 0: not known yet
     bool finished = false;
 };
 
 using ProgressSink = std::function<void(const ProgressRecord&)>;
 
-/// Draws one line on a terminal, at most 10 times a second; on a pipe, one line per 10 s and at the end.
+/// Draws one line on a terminal, at most 10 times a second; on a pipe, one line per 10 s and at the
+/// end.
 ProgressSink terminal_progress();
 /// Discards.
 ProgressSink silent_progress();

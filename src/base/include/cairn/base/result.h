@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Errors as values: Result<T> is either a T or an Error that says what was expected, what was found and what to do.
-// Used by every room; our code throws nothing. Member names follow std::expected so that it can become an alias later.
+// Errors as values: Result<T> is either a T or an Error that says what was expected, what was found
+// and what to do. Used by every room; our code throws nothing. Member names follow std::expected so
+// that it can become an alias later.
 #pragma once
 
 #include <cstdlib>
@@ -76,7 +77,8 @@ class [[nodiscard]] Result {
   private:
     T* get() {
         T* value = std::get_if<0>(&state_);
-        if (value == nullptr) assert_failed(std::get<1>(state_).message.c_str(), __FILE__, __LINE__);
+        if (value == nullptr)
+            assert_failed(std::get<1>(state_).message.c_str(), __FILE__, __LINE__);
         return value;
     }
     std::variant<T, Error> state_;
@@ -105,11 +107,11 @@ using Status = Result<void>;
 }  // namespace cairn
 
 /// Value of a Result, or return its error from the enclosing function. One per statement.
-#define CAIRN_TRY(expression)                                            \
-    __extension__({                                                      \
-        auto&& cairn_result = (expression);                              \
-        if (!cairn_result.has_value()) return cairn_result.error();      \
-        std::forward<decltype(cairn_result)>(cairn_result).value();      \
+#define CAIRN_TRY(expression)                                       \
+    __extension__({                                                 \
+        auto&& cairn_result = (expression);                         \
+        if (!cairn_result.has_value()) return cairn_result.error(); \
+        std::forward<decltype(cairn_result)>(cairn_result).value(); \
     })
 
 /// Programmer mistakes only, never input. Always on.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Seeded random numbers, the same on every machine: xoshiro256** (Blackman, Vigna 2018) seeded by SplitMix64.
+// Seeded random numbers, the same on every machine: xoshiro256** (Blackman, Vigna 2018) seeded by
+// SplitMix64.
 #pragma once
 
 #include <array>
