@@ -20,12 +20,13 @@ namespace cairn::apps {
 
 /// How evidence is weighed; chosen by `cairn evaluate`, stored with the release.
 struct AssistantSettings {
-    int passages = 8;          ///< retrieved
-    int candidates = 8;        ///< sentences that the model ranks
-    int prompt_passages = 4;   ///< passages that the model reads
+    int passages = 8;         ///< retrieved
+    int candidates = 8;       ///< sentences that the model ranks
+    int prompt_passages = 4;  ///< passages that the model reads
     double lexical_weight = 1.0;
-    double model_weight = 0.1;  ///< per nat of mean log-probability; 0: the model is not asked
-    double threshold = 0.35;    ///< answers with less support are refused
+    double model_weight = 0.1;   ///< per nat of mean log-probability; 0: the model is not asked
+    double margin_weight = 0.1;  ///< of the model's preference for a quote over the refusal
+    double threshold = 0.35;     ///< answers with less support are refused
 };
 nlohmann::json to_json(const AssistantSettings& settings);
 /// Errors: kInvalid names the key that is missing or out of range.
@@ -33,24 +34,28 @@ Result<AssistantSettings> settings_from_json(const nlohmann::json& value);
 
 /// What speaks for the answer; all in [0, 1] unless said.
 struct SupportFeatures {
-    double coverage = 0;       ///< of the question's weight in the quoted sentence and its headings
-    double sentence = 0;       ///< lexical score of the quoted sentence
-    double passage = 0;        ///< coverage of its passage
-    double gap = 0;            ///< to the best sentence of another passage
-    bool numbers = true;       ///< every number and identifier of the question is there
-    double model_margin = 0;   ///< nats per token, quote over refusal; 0 without a model
+    double coverage = 0;      ///< of the question's weight in the quoted sentence and its headings
+    double sentence = 0;      ///< lexical score of the quoted sentence
+    double passage = 0;       ///< coverage of its passage
+    double gap = 0;           ///< to the best sentence of another passage
+    bool numbers = true;      ///< every number and identifier of the question is there
+    double model_margin = 0;  ///< nats per token, quote over refusal; 0 without a model
 };
 
 struct Candidate {
     knowledge::Citation citation;
-    double lexical = 0;
-    double model_logprob = 0;  ///< mean per token; 0 without a model
+    std::int64_t chunk_id = 0;
+    knowledge::SentenceScore sentence;
+    double passage_coverage = 0;
+    double lexical = 0;        ///< of sentence and passage
+    double model_logprob = 0;  ///< mean per token; 0: the model did not see it
+    double model_margin = 0;   ///< over the refusal
     double total = 0;          ///< what the order is made by
 };
 
 /// How the answer came about, for the console and the evaluation.
 struct Trace {
-    std::string search_text;   ///< the question as it was searched (with history, if it needed it)
+    std::string search_text;  ///< the question as it was searched (with history, if it needed it)
     std::vector<knowledge::QueryTerm> terms;
     std::vector<knowledge::Hit> hits;
     std::vector<Candidate> candidates;  ///< best first
@@ -60,12 +65,12 @@ struct Trace {
 };
 
 struct Answer {
-    std::string text;          ///< lead-in and quotes with their numbers, or the refusal
+    std::string text;  ///< lead-in and quotes with their numbers, or the refusal
     std::vector<knowledge::Citation> quotes;  ///< [1], [2], ...; empty when refused
     bool refused = false;
-    double support = 0;        ///< 0..1
+    double support = 0;  ///< 0..1
     double threshold = 0;
-    std::string language;      ///< of the question: "en", "de", ...
+    std::string language;  ///< of the question: "en", "de", ...
     engine::Usage usage;
     double total_ms = 0;
     Trace trace;
@@ -100,7 +105,14 @@ class Assistant {
     std::shared_ptr<engine::Scheduler> scheduler_;
     std::shared_ptr<const engine::Adapter> adapter_;
     AssistantSettings settings_;
+
+    Result<knowledge::Retrieval> search(const AssistantRequest& request, Trace& trace);
+    Status rank(const AssistantRequest& request, Answer& answer);
+    void decide(const AssistantRequest& request, Answer& answer) const;
 };
+
+/// Support in [0, 1] by the settings' weights.
+double support_of(const SupportFeatures& features, const AssistantSettings& settings);
 
 /// The refusal in the language of the question, English when it is not known.
 std::string_view refusal_text(std::string_view language);

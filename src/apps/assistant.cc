@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// retrieve -> candidate sentences -> the model ranks them -> support -> quote or refuse. Only whole
+// sentences of retrieved passages are candidates, so no answer can hold an invented word.
+#include "cairn/apps/assistant.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "cairn/base/clock.h"
+#include "cairn/text/quote_prompt.h"
+#include "cairn/text/segment.h"
+#include "cairn/text/utf8.h"
+#include "phrases.h"
+
+namespace cairn::apps {
+namespace {
+
+using knowledge::Hit;
+using knowledge::SentenceScore;
+
+constexpr std::size_t kQuestionBytesMax = 4096;  // a question, not a document
+constexpr std::size_t kSearchTermsFew = 2;       // fewer content words need the question before
+constexpr std::size_t kQuoteBytesMax = 1200;     // a longer "sentence" is a page without stops
+
+// A sentence is judged by its own words first, then by the passage around it.
+constexpr double kSentencePart = 0.65;
+constexpr double kPassagePart = 0.35;
+
+int content_terms(const std::vector<knowledge::QueryTerm>& terms) {
+    return static_cast<int>(std::count_if(
+        terms.begin(), terms.end(), [](const auto& term) { return term.weight > 0.5 * term.idf; }));
+}
+
+Candidate make_candidate(const Hit& hit, const SentenceScore& sentence) {
+    Candidate out;
+    out.citation.document_id = hit.document_id;
+    out.citation.path = hit.path;
+    out.citation.title = hit.title;
+    out.citation.heading_path = hit.heading_path;
+    out.citation.page = hit.page;
+    out.citation.span = sentence.span;
+    out.citation.quote = sentence.text;
+    out.lexical = kSentencePart * sentence.score + kPassagePart * hit.coverage;
+    out.total = out.lexical;
+    out.sentence = sentence;
+    out.passage_coverage = hit.coverage;
+    out.chunk_id = hit.chunk_id;
+    return out;
+}
+
+/// Sentences of all hits, best first, each text once.
+std::vector<Candidate> find_candidates(const std::vector<Hit>& hits, int limit) {
+    std::vector<Candidate> out;
+    for (const Hit& hit : hits) {
+        for (const SentenceScore& sentence : hit.sentences) {
+            if (sentence.text.size() <= kQuoteBytesMax) {
+                out.push_back(make_candidate(hit, sentence));
+            }
+        }
+    }
+    std::stable_sort(out.begin(), out.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.lexical > b.lexical; });
+    std::set<std::string> seen;
+    std::erase_if(out, [&](const Candidate& c) { return !seen.insert(c.citation.quote).second; });
+    if (out.size() > static_cast<std::size_t>(limit)) {
+        out.resize(static_cast<std::size_t>(limit));
+    }
+    return out;
+}
+
+/// The passages that the model reads: those of the best candidates, best first.
+std::vector<const Hit*> prompt_hits(const std::vector<Hit>& hits,
+                                    const std::vector<Candidate>& candidates, int limit) {
+    std::vector<const Hit*> out;
+    for (const Candidate& candidate : candidates) {
+        const auto hit = std::find_if(hits.begin(), hits.end(), [&](const Hit& h) {
+            return h.chunk_id == candidate.chunk_id;
+        });
+        if (hit != hits.end() && std::find(out.begin(), out.end(), &*hit) == out.end() &&
+            out.size() < static_cast<std::size_t>(limit)) {
+            out.push_back(&*hit);
+        }
+    }
+    return out;
+}
+
+/// The longest prompt that leaves room for the candidates in the model's context.
+Result<std::vector<text::TokenId>> make_prompt(const engine::Model& model,
+                                               std::vector<const Hit*>& hits,
+                                               const std::string& question,
+                                               std::int64_t room_for_answer) {
+    for (;;) {
+        std::vector<text::QuotePassage> passages;
+        for (const Hit* hit : hits) {
+            passages.push_back({knowledge::join_headings(hit->title, hit->heading_path),
+                                knowledge::one_line(hit->text)});
+        }
+        const auto messages = text::quote_prompt(passages, question);
+        text::RenderedChat chat = CAIRN_TRY(text::render_chat(model.tokenizer(), messages, true));
+        const auto size = static_cast<std::int64_t>(chat.ids.size());
+        if (size + room_for_answer <= model.config().context || hits.size() <= 1) {
+            return std::move(chat.ids);
+        }
+        hits.pop_back();
+    }
+}
+
+double gap_to_next_passage(const std::vector<Candidate>& candidates) {
+    for (const Candidate& candidate : candidates) {
+        if (candidate.chunk_id != candidates.front().chunk_id) {
+            return std::max(0.0, candidates.front().total - candidate.total);
+        }
+    }
+    return candidates.front().total;
+}
+
+SupportFeatures features_of(const std::vector<Candidate>& candidates) {
+    SupportFeatures out;
+    if (candidates.empty()) {
+        return out;
+    }
+    const Candidate& best = candidates.front();
+    out.coverage = best.sentence.context;
+    out.sentence = best.sentence.score;
+    out.passage = best.passage_coverage;
+    out.gap = gap_to_next_passage(candidates);
+    out.numbers = best.sentence.numbers;
+    out.model_margin = best.model_margin;
+    return out;
+}
+
+}  // namespace
+
+double support_of(const SupportFeatures& features, const AssistantSettings& settings) {
+    // Missing numbers and identifiers are never made up for by other words.
+    const double numbers = features.numbers ? 1.0 : 0.5;
+    const double lexical = 0.45 * features.coverage + 0.40 * features.sentence +
+                           0.10 * features.passage + 0.05 * std::min(1.0, 4 * features.gap);
+    const double model = settings.margin_weight * std::tanh(features.model_margin);
+    return std::clamp(numbers * lexical + model, 0.0, 1.0);
+}
+
+Assistant::Assistant(knowledge::Index index, std::shared_ptr<engine::Scheduler> scheduler,
+                     std::shared_ptr<const engine::Adapter> adapter, AssistantSettings settings)
+    : index_(std::move(index)),
+      scheduler_(std::move(scheduler)),
+      adapter_(std::move(adapter)),
+      settings_(settings) {}
+
+Result<knowledge::Retrieval> Assistant::search(const AssistantRequest& request, Trace& trace) {
+    const std::lock_guard lock(index_mutex_);
+    knowledge::RetrieveOptions options;
+    options.k = settings_.passages;
+    options.sources = request.sources;
+    trace.search_text = request.question;
+    knowledge::Retrieval found = CAIRN_TRY(index_.retrieve(trace.search_text, options));
+    // "And in Flensholm?" is only a question together with the one before.
+    if (static_cast<std::size_t>(content_terms(found.terms)) < kSearchTermsFew &&
+        !request.earlier_questions.empty()) {
+        trace.search_text = request.earlier_questions.back() + " " + request.question;
+        found = CAIRN_TRY(index_.retrieve(trace.search_text, options));
+    }
+    return found;
+}
+
+Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
+    Trace& trace = answer.trace;
+    if (scheduler_ == nullptr || settings_.model_weight <= 0 || trace.candidates.empty()) {
+        return {};
+    }
+    const engine::Model& model = *scheduler_->model();
+    std::int64_t longest = 0;
+    for (const Candidate& candidate : trace.candidates) {
+        const auto ids = model.tokenizer().encode(text::quote_answer(candidate.citation.quote));
+        longest = std::max(longest, static_cast<std::int64_t>(ids.size()));
+    }
+    std::vector<const Hit*> hits =
+        prompt_hits(trace.hits, trace.candidates, settings_.prompt_passages);
+    engine::ScoreRequest score;
+    score.prompt = CAIRN_TRY(make_prompt(model, hits, trace.search_text, longest + 1));
+    if (static_cast<std::int64_t>(score.prompt.size()) + longest > model.config().context) {
+        return {};  // one passage alone fills the context: lexical evidence decides
+    }
+    score.adapter = adapter_;
+    score.candidates.emplace_back(text::kRefusal);
+    std::vector<Candidate*> scored;
+    for (Candidate& candidate : trace.candidates) {
+        const bool read = std::any_of(hits.begin(), hits.end(), [&](const Hit* hit) {
+            return hit->chunk_id == candidate.chunk_id;
+        });
+        if (read) {
+            score.candidates.push_back(text::quote_answer(candidate.citation.quote));
+            scored.push_back(&candidate);
+        }
+    }
+    const engine::ScoreResult result = CAIRN_TRY(scheduler_->score(std::move(score)));
+    answer.usage = result.usage;
+    const double refusal = result.scores.front().mean_logprob;
+    double best = -1e9;
+    for (std::size_t i = 0; i < scored.size(); ++i) {
+        scored[i]->model_logprob = result.scores[i + 1].mean_logprob;
+        scored[i]->model_margin = scored[i]->model_logprob - refusal;
+        best = std::max(best, scored[i]->model_logprob);
+    }
+    constexpr double kUnread = 2.0;  // nats below the best, for sentences the model did not see
+    for (Candidate& candidate : trace.candidates) {
+        const bool read = std::find(scored.begin(), scored.end(), &candidate) != scored.end();
+        const double below = read ? candidate.model_logprob - best : -kUnread;
+        candidate.total =
+            settings_.lexical_weight * candidate.lexical + settings_.model_weight * below;
+    }
+    std::stable_sort(trace.candidates.begin(), trace.candidates.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.total > b.total; });
+    return {};
+}
+
+void Assistant::decide(const AssistantRequest& request, Answer& answer) const {
+    Trace& trace = answer.trace;
+    trace.features = features_of(trace.candidates);
+    answer.support = trace.candidates.empty() ? 0 : support_of(trace.features, settings_);
+    answer.threshold = settings_.threshold;
+    answer.language = question_language(request.question);
+    answer.refused = trace.candidates.empty() || answer.support < settings_.threshold;
+    std::vector<std::string> pieces;
+    if (answer.refused) {
+        pieces.emplace_back(refusal_text(answer.language));
+    } else {
+        answer.quotes.push_back(trace.candidates.front().citation);
+        pieces.push_back(std::string(lead_in(answer.language)) + " ");
+        pieces.push_back("\"" + answer.quotes.front().quote + "\"");
+        pieces.emplace_back(" [1]");
+    }
+    for (const std::string& piece : pieces) {
+        answer.text += piece;
+        if (request.on_text && !request.on_text(piece)) {
+            break;
+        }
+    }
+}
+
+Result<Answer> Assistant::answer(const AssistantRequest& request) {
+    const double started = now_seconds();
+    if (request.question.find_first_not_of(" \t\r\n") == std::string::npos) {
+        return make_error(Code::kInvalid, "the question is empty", "ask something");
+    }
+    if (request.question.size() > kQuestionBytesMax) {
+        return make_error(Code::kTooLarge,
+                          "the question has " + std::to_string(request.question.size()) +
+                              " bytes, at most " + std::to_string(kQuestionBytesMax) +
+                              " are allowed",
+                          "ask a shorter question");
+    }
+    Answer answer;
+    knowledge::Retrieval found = CAIRN_TRY(search(request, answer.trace));
+    answer.trace.terms = std::move(found.terms);
+    answer.trace.hits = std::move(found.hits);
+    answer.trace.candidates = find_candidates(answer.trace.hits, settings_.candidates);
+    answer.trace.retrieve_ms = 1000 * (now_seconds() - started);
+    const double asked = now_seconds();
+    CAIRN_TRY(rank(request, answer));
+    answer.trace.model_ms = 1000 * (now_seconds() - asked);
+    decide(request, answer);
+    answer.total_ms = 1000 * (now_seconds() - started);
+    return answer;
+}
+
+}  // namespace cairn::apps
