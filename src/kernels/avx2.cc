@@ -16,7 +16,7 @@ struct Avx2 {
         __m256i low, high;
     };
     static constexpr int kDotRows = 2;
-    static constexpr int kDotColumns = 2;
+    static constexpr int kDotColumns = 3;
     static constexpr int kQ8Rows = 2;
 
     static V zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }

@@ -19,8 +19,7 @@ inline std::int64_t smaller(std::int64_t a, std::int64_t b) {
     return a < b ? a : b;
 }
 
-// ---- rows
-// ---------------------------------------------------------------------------------------------------------
+// ---- rows ----
 
 /// out = f(load(i), count) over whole vectors, then once over the tail.
 template <typename S, typename Body>
@@ -157,8 +156,7 @@ void rope_interleaved_row(float* x, const float* cosines, const float* sines, st
     }
 }
 
-// ---- attention
-// ----------------------------------------------------------------------------------------------------
+// ---- attention ----
 
 template <typename S>
 inline typename S::V dot_lanes(const float* a, const float* b, std::int64_t count) {

@@ -72,8 +72,10 @@ inline void dot_tile(float* y, std::int64_t ldy, const float* x, const char* w, 
     }
     if (l < k) {
         const typename S::Part part{k - l};
+#pragma GCC unroll 8
         for (int j = 0; j < kColumns; ++j) {
             const auto column = From::part(w + j * row_bytes + l * From::kBytes, k - l);
+#pragma GCC unroll 8
             for (int i = 0; i < kRows; ++i) {
                 sum[i][j] = S::fma(part.load(x + i * k + l), column, sum[i][j]);
             }
@@ -131,8 +133,7 @@ void matmul_floats(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end
     }
 }
 
-// ---- Q8_0
-// ---------------------------------------------------------------------------------------------------------
+// ---- Q8_0 ----
 
 constexpr std::int64_t kBlocksAtOnce = 32;  // 16 rows x 1024 weights: 16 KiB of first-level cache
 constexpr std::int64_t kQ8Bytes = 34;
@@ -148,15 +149,20 @@ struct Q8Group {
 template <typename S>
 inline void fill_group(Q8Group& group, const char* w, std::int64_t row_bytes, std::int64_t lanes,
                        std::int64_t blocks) {
+    alignas(64) std::uint16_t scales[kBlocksAtOnce * kLanes];
     for (std::int64_t b = 0; b < blocks; ++b) {
         const char* row[kLanes];
-        alignas(32) std::uint16_t scale[kLanes];
         for (std::int64_t i = 0; i < kLanes; ++i) {
             row[i] = w + smaller(i, lanes - 1) * row_bytes + b * kQ8Bytes;
-            __builtin_memcpy(scale + i, row[i], 2);
+            __builtin_memcpy(scales + b * kLanes + i, row[i], 2);
+            S::prefetch(reinterpret_cast<const float*>(row[i] + kLanes * row_bytes));  // next group
         }
-        S::store(group.scales + b * kLanes, S::load_f16(reinterpret_cast<const char*>(scale)));
         S::transpose_bytes(group.values + b * 8 * kLanes, row);
+    }
+    // Only now: reading 32 bytes right after sixteen writes of two would wait for the writes.
+    for (std::int64_t b = 0; b < blocks; ++b) {
+        const auto* words = reinterpret_cast<const char*>(scales + b * kLanes);
+        S::store(group.scales + b * kLanes, S::load_f16(words));
     }
 }
 

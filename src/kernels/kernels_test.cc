@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "cairn/base/rng.h"
@@ -293,6 +295,75 @@ TEST_P(Kernels, Q8MatmulIsBitEqualToReference) {
     EXPECT_EQ(y, expected);
 }
 
+struct AttentionData {
+    AttentionShape shape;
+    std::int64_t positions;
+    Floats q, k, v;
+};
+
+AttentionData attention_data(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
+                             std::int64_t positions) {
+    return {{heads, kv_heads, width, 0, 1.0F / std::sqrt(static_cast<float>(width))},
+            positions,
+            random_floats(heads * width, 18),
+            random_floats(positions * kv_heads * width, 19),
+            random_floats(positions * kv_heads * width, 20)};
+}
+
+/// The vector ISAs share one order of sums, so their float products agree bit for bit as well.
+TEST(Isas, FloatProductsAreBitEqualOnVectorIsas) {
+    if (!isa_supported(Isa::kAvx2) || !isa_supported(Isa::kAvx512)) {
+        GTEST_SKIP() << "this machine does not run two vector ISAs";
+    }
+    constexpr std::int64_t m = 61;
+    constexpr std::int64_t n = 77;
+    constexpr std::int64_t k = 523;
+    const Floats x = random_floats(m * k, 21);
+    const Floats w = random_floats(n * k, 22);
+    const Isa before = isa();
+    std::vector<Floats> results;
+    for (const Isa used : {Isa::kAvx2, Isa::kAvx512}) {
+        ASSERT_TRUE(detail::use_isa(used));
+        Floats all;
+        Floats y(m * n);
+        for (const DType dtype : {DType::kF32, DType::kF16, DType::kBF16}) {
+            const auto stored = quantised(dtype, w, n, k);
+            matmul_nt(nullptr, y.data(), x.data(), stored.data(), dtype, m, n, k);
+            all.insert(all.end(), y.begin(), y.end());
+        }
+        gemm_f32(nullptr, Op::kNone, Op::kTransposed, m, n, k, 1, x.data(), k, w.data(), k, 0,
+                 y.data(), n);
+        all.insert(all.end(), y.begin(), y.end());
+        const AttentionData d = attention_data(6, 2, 48, 100);
+        Floats out(d.q.size());
+        const AttentionRow row{d.q.data(), d.k.data(), d.v.data(), out.data(), d.positions};
+        attention(nullptr, &row, 1, d.shape);
+        all.insert(all.end(), out.begin(), out.end());
+        results.push_back(all);
+    }
+    detail::use_isa(before);
+    EXPECT_EQ(results[0], results[1]);
+}
+
+/// Run by ctest once for each value of CAIRN_FORCE_ISA.
+TEST(Isas, EnvironmentChoosesTheIsa) {
+    const char* wanted = std::getenv("CAIRN_FORCE_ISA");
+    if (wanted == nullptr) {
+        for (int i = static_cast<int>(isa()) + 1; i < kIsaCount; ++i) {
+            EXPECT_FALSE(isa_supported(static_cast<Isa>(i))) << "a better ISA is not in use";
+        }
+        return;
+    }
+    for (int i = 0; i < kIsaCount; ++i) {
+        const auto candidate = static_cast<Isa>(i);
+        if (isa_supported(candidate) && std::string(wanted) == isa_name(candidate)) {
+            EXPECT_STREQ(isa_name(), wanted);
+            return;
+        }
+    }
+    GTEST_SKIP() << "this machine has no " << wanted;
+}
+
 TEST_P(Kernels, ExpIsWithinTwoUlp) {
     Floats x;
     for (float value = -87.3F; value < 88.7F; value += 0.00377F)
@@ -405,21 +476,6 @@ TEST(Rope, TurnsPairsByThePosition) {
     x = {1, 2, 3, 4, 5};
     rope(x.data(), cosines, sines, 1, 5, 4, RopeStyle::kHalves);
     EXPECT_EQ(x, (Floats{-3, 2, 1, 4, 5}));
-}
-
-struct AttentionData {
-    AttentionShape shape;
-    std::int64_t positions;
-    Floats q, k, v;
-};
-
-AttentionData attention_data(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
-                             std::int64_t positions) {
-    return {{heads, kv_heads, width, 0, 1.0F / std::sqrt(static_cast<float>(width))},
-            positions,
-            random_floats(heads * width, 18),
-            random_floats(positions * kv_heads * width, 19),
-            random_floats(positions * kv_heads * width, 20)};
 }
 
 TEST_P(Kernels, AttentionMatchesDouble) {

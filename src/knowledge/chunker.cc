@@ -57,8 +57,8 @@ bool says_nothing(std::string_view line) {
 int words_in(std::string_view text) {
     int half_words = 0;
     for (const Span& word : text::words(text)) {
-        const auto script = text::script_of(
-            text::code_point_at(text, static_cast<std::size_t>(word.begin)).value);
+        const auto script =
+            text::script_of(text::code_point_at(text, static_cast<std::size_t>(word.begin)).value);
         half_words += script == text::Script::kHan || script == text::Script::kKana ? 1 : 2;
     }
     return (half_words + 1) / 2;

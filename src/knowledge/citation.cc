@@ -44,7 +44,9 @@ char32_t plain_mark(char32_t c) {
     }
 }
 
-bool is_invisible(char32_t c) { return c == 0xAD || c == 0x200B || c == 0xFEFF || c == 0x2060; }
+bool is_invisible(char32_t c) {
+    return c == 0xAD || c == 0x200B || c == 0xFEFF || c == 0x2060;
+}
 
 /// NFKC of one base character with its marks.
 void fold_cluster(std::string_view cluster, text::Span origin, Folded& out) {

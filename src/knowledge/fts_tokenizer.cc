@@ -56,9 +56,9 @@ int tokenize(Fts5Tokenizer*, void* context, int flags, const char* bytes, int si
     bool first = true;
     for (const IndexTerm& term : index_terms({bytes, static_cast<std::size_t>(size)})) {
         const int colocated = term.overlap && !first ? FTS5_TOKEN_COLOCATED : 0;
-        const int code = emit(context, colocated, term.text.data(),
-                              static_cast<int>(term.text.size()), static_cast<int>(term.span.begin),
-                              static_cast<int>(term.span.end));
+        const int code =
+            emit(context, colocated, term.text.data(), static_cast<int>(term.text.size()),
+                 static_cast<int>(term.span.begin), static_cast<int>(term.span.end));
         if (code != SQLITE_OK) {
             return code;
         }

@@ -125,18 +125,18 @@ std::string match_expression(const std::vector<QueryTerm>& terms) {
 }
 
 Status remove_document(Database& database, const std::string& id) {
-    CAIRN_TRY(database.exec("INSERT INTO chunks_fts(chunks_fts, rowid, headings, body) "
-                            "SELECT 'delete', id, headings, body FROM chunks "
-                            "WHERE document_id = ?1",
-                            id));
+    CAIRN_TRY(
+        database.exec("INSERT INTO chunks_fts(chunks_fts, rowid, headings, body) "
+                      "SELECT 'delete', id, headings, body FROM chunks "
+                      "WHERE document_id = ?1",
+                      id));
     CAIRN_TRY(database.exec("DELETE FROM chunks WHERE document_id = ?1", id));
     return database.exec("DELETE FROM indexed_documents WHERE id = ?1", id);
 }
 
-Status add_document(Database& database, const text::Document& document,
-                    const std::string& digest) {
-    CAIRN_TRY(database.exec("INSERT INTO indexed_documents VALUES(?1, ?2, ?3, ?4, ?5)",
-                            document.id, document.source, document.path, document.title, digest));
+Status add_document(Database& database, const text::Document& document, const std::string& digest) {
+    CAIRN_TRY(database.exec("INSERT INTO indexed_documents VALUES(?1, ?2, ?3, ?4, ?5)", document.id,
+                            document.source, document.path, document.title, digest));
     Statement chunk_row = CAIRN_TRY(database.prepare(
         "INSERT INTO chunks(document_id, number, heading_path, page, span_begin, span_end, "
         "sentences, headings, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
@@ -221,8 +221,8 @@ Result<BuildReport> Index::build(std::span<const text::Document> documents) {
     for (const text::Document& document : documents) {
         const std::string digest = document_digest(document);
         if (!now.emplace(document.id, digest).second) {
-            return make_error(Code::kInvalid, "two documents with the id " + document.id +
-                                                  " (" + document.path + ")");
+            return make_error(Code::kInvalid, "two documents with the id " + document.id + " (" +
+                                                  document.path + ")");
         }
         auto known = before.find(document.id);
         if (known != before.end() && known->second == digest) {
@@ -246,8 +246,8 @@ Result<BuildReport> Index::build(std::span<const text::Document> documents) {
         hash.field(id).field(digest);
     }
     report.digest = hash.hex();
-    CAIRN_TRY(database.exec("INSERT OR REPLACE INTO index_state VALUES('digest', ?1)",
-                            report.digest));
+    CAIRN_TRY(
+        database.exec("INSERT OR REPLACE INTO index_state VALUES('digest', ?1)", report.digest));
     report.chunks = CAIRN_TRY(chunk_count());
     CAIRN_TRY(transaction.commit());
     return report;
@@ -257,7 +257,8 @@ Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptio
     Database& database = *state_->database;
     Retrieval out;
     const std::int64_t chunks = CAIRN_TRY(chunk_count());
-    Statement frequency = CAIRN_TRY(database.prepare("SELECT doc FROM chunks_terms WHERE term = ?1"));
+    Statement frequency =
+        CAIRN_TRY(database.prepare("SELECT doc FROM chunks_terms WHERE term = ?1"));
     Status failed;
     out.terms = weigh_query(question, chunks, [&](const std::string& term) -> std::int64_t {
         Status bound = frequency.bind(term);
@@ -297,8 +298,8 @@ Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptio
 }
 
 Result<std::string> Index::digest() const {
-    Statement rows = CAIRN_TRY(
-        state_->database->query("SELECT value FROM index_state WHERE key = 'digest'"));
+    Statement rows =
+        CAIRN_TRY(state_->database->query("SELECT value FROM index_state WHERE key = 'digest'"));
     return CAIRN_TRY(rows.step()) ? rows.text(0) : std::string();
 }
 

@@ -75,11 +75,11 @@ double pair_share(std::span<const QueryTerm> query, const std::vector<IndexTerm>
 /// Openings by which a question asks for something that is written with digits or number words.
 bool asks_for_amount(std::string_view question) {
     static constexpr std::array<std::string_view, 34> kSigns = {
-        "how many", "how much",  "how long",   "how soon", "how often",  "how quickly", "how high",
-        "how far",  "how late",  "when ",      "what time", "what date", "price",       "cost",
-        "percent",  "up to",     "deadline",   "wie viel", "wieviel",    "wie lange",   "wie oft",
-        "wann",     "wie hoch",  "bis wann",   "kostet",   "prozent",    "多少",        "几",
-        "多久",     "多长",      "什么时候",   "combien",  "quand",      "cuánto"};
+        "how many", "how much", "how long", "how soon",  "how often", "how quickly", "how high",
+        "how far",  "how late", "when ",    "what time", "what date", "price",       "cost",
+        "percent",  "up to",    "deadline", "wie viel",  "wieviel",   "wie lange",   "wie oft",
+        "wann",     "wie hoch", "bis wann", "kostet",    "prozent",   "多少",        "几",
+        "多久",     "多长",     "什么时候", "combien",   "quand",     "cuánto"};
     std::string folded = fold_for_quotes(question);
     std::transform(folded.begin(), folded.end(), folded.begin(), [](char c) {
         return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -97,10 +97,10 @@ bool has_number(std::string_view sentence, const std::vector<std::string>& terms
     // As index terms, that is stemmed; Chinese numerals by character.
     static const std::array<std::string, 34> kNumbers = [] {
         std::array<std::string, 34> out = {
-            "two",  "three", "four", "five",   "six",   "seven", "eight", "nine",  "ten",
-            "half", "zwei",  "drei", "vier",   "fünf",  "sechs", "sieben", "acht", "neun",
-            "zehn", "once",  "twice", "twelve", "daily", "weekly", "二",   "三",   "四",
-            "五",   "六",    "七",   "八",     "九",    "十",    "百"};
+            "two",  "three", "four",  "five",   "six",   "seven",  "eight",  "nine", "ten",
+            "half", "zwei",  "drei",  "vier",   "fünf",  "sechs",  "sieben", "acht", "neun",
+            "zehn", "once",  "twice", "twelve", "daily", "weekly", "二",     "三",   "四",
+            "五",   "六",    "七",    "八",     "九",    "十",     "百"};
         for (std::string& word : out) {
             std::vector<IndexTerm> terms = index_terms(word);
             word = terms.empty() ? word : terms.front().text;

@@ -107,16 +107,21 @@ Reply json_reply(std::string body, int status) {
 }
 
 Reply error_reply(int status, std::string_view type, std::string_view message,
-                  std::string_view code) {
-    nlohmann::json error = {{"message", message}, {"type", type}, {"param", nullptr}};
-    error["code"] = code.empty() ? nlohmann::json(nullptr) : nlohmann::json(code);
-    const nlohmann::json body = {{"error", std::move(error)}};
+                  std::string_view code, std::string_view param) {
+    const auto or_null = [](std::string_view text) {
+        return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
+    };
+    const nlohmann::json error = {
+        {"message", message}, {"type", type}, {"param", or_null(param)}, {"code", or_null(code)}};
+    const nlohmann::json body = {{"error", error}};
     return json_reply(body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), status);
 }
 
 Reply error_reply(const Error& error) {
     const int status = http_status(error.code);
-    return error_reply(status, error_type(status), error.to_string(), code_name(error.code));
+    Reply reply = error_reply(status, error_type(status), error.to_string(), code_name(error.code));
+    if (error.code == Code::kUnavailable) reply.headers.emplace_back("Retry-After", "1");
+    return reply;
 }
 
 Result<std::string> url_decode(std::string_view text, bool plus_is_space) {

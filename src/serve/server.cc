@@ -55,14 +55,17 @@ std::string_view host_without_port(std::string_view host) {
 /// Streams from a worker thread through the connection's executor.
 class StreamResponder final : public Responder {
   public:
-    StreamResponder(beast::tcp_stream& stream, const std::atomic<bool>& stopping)
-        : stream_(stream), stopping_(stopping) {}
+    StreamResponder(beast::tcp_stream& stream, const std::atomic<bool>& stopping,
+                    std::string request_id)
+        : stream_(stream), stopping_(stopping), request_id_(std::move(request_id)) {}
 
     Status begin(std::string_view content_type) override {
         http::response<http::empty_body> head{http::status::ok, 11};
         head.set(http::field::content_type, std::string(content_type));
         head.set(http::field::cache_control, "no-store");
         head.set("X-Content-Type-Options", "nosniff");
+        head.set("X-Request-Id", request_id_);
+        head.set(http::field::connection, "close");  // a stream is the last on its connection
         head.chunked(true);
         begun_ = true;
         std::ostringstream text;
@@ -111,6 +114,7 @@ class StreamResponder final : public Responder {
 
     beast::tcp_stream& stream_;
     const std::atomic<bool>& stopping_;
+    std::string request_id_;
     bool failed_ = false;
     bool begun_ = false;
 };
@@ -136,6 +140,8 @@ struct Server::State {
     asio::awaitable<bool> write_reply(beast::tcp_stream& stream, Reply reply, bool keep_alive,
                                       const std::string& request_id, bool head_only);
     Reply dispatch(Request& request, StreamResponder& responder);
+    Reply answer(const Route& route, const Request& request, StreamResponder& responder);
+    const Route* find_route(Request& request, Reply& refusal) const;
     Reply run_handler(const Route& route, const Request& request, const Caller& caller,
                       StreamResponder& responder);
     Status check_origin(const Request& request) const;
@@ -177,25 +183,31 @@ Reply Server::State::run_handler(const Route& route, const Request& request, con
     return error_reply(make_error(Code::kInternal, "the request failed inside the server"));
 }
 
-Reply Server::State::dispatch(Request& request, StreamResponder& responder) {
+const Route* Server::State::find_route(Request& request, Reply& refusal) const {
     if (const Status origin = check_origin(request); !origin) {
-        return error_reply(403, "permission_error", origin.error().to_string(), "origin_denied");
+        refusal = error_reply(403, "permission_error", origin.error().to_string(), "origin_denied");
+        return nullptr;
     }
     bool path_known = false;
     const Route* route = router.find(request, path_known);
-    if (route == nullptr) {
-        if (path_known) {
-            return error_reply(405, "invalid_request_error",
-                               request.method + " is not possible on " + request.path);
-        }
-        return error_reply(404, "not_found_error", "no such address: " + request.path);
+    if (route == nullptr && path_known) {
+        refusal = error_reply(405, "invalid_request_error",
+                              request.method + " is not possible on " + request.path);
+    } else if (route == nullptr) {
+        refusal = error_reply(404, "not_found_error", "no such address: " + request.path);
     }
+    return route;
+}
+
+Reply Server::State::answer(const Route& route, const Request& request,
+                            StreamResponder& responder) {
     Caller caller;
-    if (route->access != Access::kPublic) {
+    if (route.access != Access::kPublic) {
         const std::string authorization = request.header("authorization");
         std::string_view bearer = authorization;
         if (bearer.starts_with("Bearer ")) bearer.remove_prefix(7);
         auto who = authenticator(bearer);
+        if (!who && who.error().code != Code::kDenied) return error_reply(who.error());
         if (!who) {
             Reply reply = error_reply(401, "authentication_error", who.error().to_string(),
                                       "invalid_api_key");
@@ -203,14 +215,23 @@ Reply Server::State::dispatch(Request& request, StreamResponder& responder) {
             return reply;
         }
         caller = *who;
-        if (route->access == Access::kAdmin && !caller.admin) {
+        if (route.access == Access::kAdmin && !caller.admin) {
             return error_reply(403, "permission_error", "this address needs an administrator's key",
                                "admin_required");
         }
     }
+    return run_handler(route, request, caller, responder);
+}
+
+Reply Server::State::dispatch(Request& request, StreamResponder& responder) {
     const double start = now_seconds();
-    Reply reply = run_handler(*route, request, caller, responder);
-    if (observer) observer(request, route->pattern, reply.status, now_seconds() - start);
+    Reply reply;
+    const Route* route = find_route(request, reply);
+    if (route != nullptr) reply = answer(*route, request, responder);
+    if (observer) {
+        const std::string_view pattern = route == nullptr ? "unknown" : route->pattern;
+        observer(request, pattern, reply.status, now_seconds() - start);
+    }
     return reply;
 }
 
@@ -306,7 +327,7 @@ asio::awaitable<bool> Server::State::serve_one(beast::tcp_stream& stream,
     if (!request)
         co_return co_await write_reply(stream, error_reply(request.error()), false, id, head_only);
     request->id = id;
-    StreamResponder responder(stream, stopping);
+    StreamResponder responder(stream, stopping, id);
     stream.expires_never();
     Reply reply;
     // The handler runs on a worker; this coroutine comes back to the io thread when it is done.

@@ -7,39 +7,20 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/read.hpp>
-#include <boost/asio/write.hpp>
 #include <thread>
 
 #include "cairn/base/limits.h"
+#include "test_client.h"
 
 namespace cairn::serve {
 namespace {
 
-using boost::asio::ip::tcp;
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
-/// Sends raw bytes and returns everything that comes back until the server closes.
-std::string send_raw(std::uint16_t port, const std::string& bytes) {
-    boost::asio::io_context io;
-    tcp::socket socket(io);
-    socket.connect({boost::asio::ip::make_address("127.0.0.1"), port});
-    boost::system::error_code ignored;
-    boost::asio::write(socket, boost::asio::buffer(bytes), ignored);
-    std::string answer;
-    boost::asio::read(socket, boost::asio::dynamic_buffer(answer), ignored);
-    return answer;
-}
+using serve::testing::get;
+using serve::testing::send_raw;
 
-std::string get(std::uint16_t port, const std::string& path, const std::string& more = {}) {
-    return send_raw(port, "GET " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
-                              more + "\r\n");
-}
-
-class ServerTest : public testing::Test {
+class ServerTest : public ::testing::Test {
   protected:
     void SetUp() override {
         Router router;
@@ -131,7 +112,7 @@ TEST_F(ServerTest, SaysWhatIsWrongWithARequest) {
     EXPECT_THAT(send_raw(port_, "hello\r\n\r\n"), HasSubstr("HTTP/1.1 400"));
     const std::string thrown = get(port_, "/throws");
     EXPECT_THAT(thrown, HasSubstr("HTTP/1.1 500"));
-    EXPECT_THAT(thrown, testing::Not(HasSubstr("secret detail")));
+    EXPECT_THAT(thrown, ::testing::Not(HasSubstr("secret detail")));
 }
 
 TEST_F(ServerTest, RefusesABodyOverTheLimitBeforeReadingIt) {
@@ -152,14 +133,8 @@ TEST_F(ServerTest, StreamsPieces) {
 TEST_F(ServerTest, NoticesAClientThatGoesAwayInTheMiddle) {
     stream_pieces_ = 100'000;
     {
-        boost::asio::io_context io;
-        tcp::socket socket(io);
-        socket.connect({boost::asio::ip::make_address("127.0.0.1"), port_});
-        boost::asio::write(
-            socket,
-            boost::asio::buffer(std::string("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n")));
-        char some[64];
-        socket.read_some(boost::asio::buffer(some));
+        testing::RawClient client(port_, "GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        EXPECT_TRUE(client.read_until("data: 0"));
     }
     for (int i = 0; i < 5000 && !stream_ended_; ++i) {
         std::this_thread::sleep_for(std::chrono::milliseconds(2));

@@ -17,11 +17,11 @@ enum class Verdict { kPass, kFail, kNotEnoughEvidence };
 std::string_view verdict_name(Verdict verdict);
 
 struct Criterion {
-    std::string name;     ///< "wrong answers", "recall@5", ...
-    double value = 0;     ///< as measured
-    double bound = 0;     ///< one-sided 95 % bound in the direction that matters
+    std::string name;  ///< "wrong answers", "recall@5", ...
+    double value = 0;  ///< as measured
+    double bound = 0;  ///< one-sided 95 % bound in the direction that matters
     double threshold = 0;
-    bool at_most = false; ///< value must be <= threshold; else >=
+    bool at_most = false;  ///< value must be <= threshold; else >=
     int n = 0;
     int clusters = 0;
     Verdict verdict = Verdict::kNotEnoughEvidence;

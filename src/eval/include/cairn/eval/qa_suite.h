@@ -77,17 +77,17 @@ struct QaJudged {
 
 struct QaReport {
     std::vector<QaJudged> items;
-    double threshold = 0;  ///< answers with less support are refused
-    Estimate recall_at_5;  ///< over answerable questions of the report part
-    Estimate right;        ///< of all questions
-    Estimate wrong;        ///< of all questions
-    Estimate answered_right;    ///< of the answerable ones
+    double threshold = 0;     ///< answers with less support are refused
+    Estimate recall_at_5;     ///< over answerable questions of the report part
+    Estimate right;           ///< of all questions
+    Estimate wrong;           ///< of all questions
+    Estimate answered_right;  ///< of the answerable ones
     Estimate refused_answerable;
     Estimate refused_unanswerable;
-    Estimate quote_exact;       ///< of the answers given
-    Estimate f1;                ///< of the answers given to answerable questions
+    Estimate quote_exact;  ///< of the answers given
+    Estimate f1;           ///< of the answers given to answerable questions
     Estimate exact_match;
-    double support_auroc = 0;   ///< support of right answers against wrong ones
+    double support_auroc = 0;  ///< support of right answers against wrong ones
     double latency_ms_p50 = 0;
     double latency_ms_p95 = 0;
     /// Share answered and share wrong (of all) for every threshold: the risk-coverage curve.

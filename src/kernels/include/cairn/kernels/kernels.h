@@ -15,8 +15,7 @@
 
 namespace cairn::kernels {
 
-// ---- instruction sets
-// ---------------------------------------------------------------------------------------------
+// ---- instruction sets ----
 
 /// kAmx is kAvx512 with tile instructions for gemm_bf16.
 enum class Isa : std::uint8_t { kReference, kAvx2, kAvx512, kAmx };
@@ -31,8 +30,7 @@ Isa isa() noexcept;
 const char* isa_name(Isa isa) noexcept;
 const char* isa_name() noexcept;
 
-// ---- rows of weights
-// ----------------------------------------------------------------------------------------------
+// ---- rows of weights ----
 
 /// Storage of a weight row. kQ8_0: blocks of 32 weights, one fp16 scale + 32 int8 (34 bytes), as in
 /// GGUF.
@@ -55,8 +53,7 @@ std::uint16_t f32_to_bf16(float value) noexcept;
 float f16_to_f32(std::uint16_t bits) noexcept;
 std::uint16_t f32_to_f16(float value) noexcept;
 
-// ---- matrix products
-// ----------------------------------------------------------------------------------------------
+// ---- matrix products ----
 
 /// Inference: y[m, n] = x[m, k] * w[n, k]^T, w of any DType, f32 accumulation. Batch invariant.
 /// kF32, kF16, kBF16: x stays f32. kQ8_0: rows of x are quantised per block of 32 (int8, f32 scale)
@@ -78,8 +75,7 @@ void gemm_bf16(ThreadPool* pool, Op op_a, Op op_b, std::int64_t m, std::int64_t 
                float alpha, const float* a, std::int64_t lda, const float* b, std::int64_t ldb,
                float beta, float* c, std::int64_t ldc) noexcept;
 
-// ---- rows: bit-equal on every ISA
-// ---------------------------------------------------------------------------------
+// ---- rows: bit-equal on every ISA ----
 
 /// out[r, :] = x[r, :] / sqrt(mean(x[r, :]^2) + epsilon) * weight. out may be x.
 void rmsnorm(ThreadPool* pool, float* out, const float* x, const float* weight, std::int64_t rows,
@@ -97,8 +93,7 @@ void add(float* out, const float* a, const float* b, std::int64_t count) noexcep
 /// out = exp(x), relative error below 2 ulp, subnormal results kept. out may be x.
 void exp_array(float* out, const float* x, std::int64_t count) noexcept;
 
-// ---- rotary positions
-// ---------------------------------------------------------------------------------------------
+// ---- rotary positions ----
 
 /// kInterleaved rotates (x0,x1),(x2,x3).. (GGUF Llama); kHalves rotates (x0,x[d/2]).. (NeoX,
 /// Hugging Face).
@@ -113,8 +108,7 @@ void rope_angles(float* cosines, float* sines, std::int64_t position, std::int64
 void rope(float* x, const float* cosines, const float* sines, std::int64_t heads,
           std::int64_t head_width, std::int64_t rotary_width, RopeStyle style) noexcept;
 
-// ---- attention
-// ----------------------------------------------------------------------------------------------------
+// ---- attention ----
 
 struct AttentionShape {
     std::int64_t heads = 0;

@@ -16,9 +16,9 @@ struct Citation {
     std::string path;   ///< of the file, relative to its source
     std::string title;  ///< of the document
     std::vector<std::string> heading_path;
-    int page = 0;        ///< 1-based; 0: the format has no pages
-    text::Span span;     ///< byte offsets in the document's text
-    std::string quote;   ///< the text at `span`, white space folded
+    int page = 0;       ///< 1-based; 0: the format has no pages
+    text::Span span;    ///< byte offsets in the document's text
+    std::string quote;  ///< the text at `span`, white space folded
 };
 
 struct QuoteMatch {

@@ -30,11 +30,11 @@ struct Hit {
     std::string title;
     std::vector<std::string> heading_path;
     int page = 0;
-    text::Span span;          ///< of the chunk, in the document's text
-    std::string text;         ///< of the chunk
-    double bm25 = 0;          ///< larger is better
-    double coverage = 0;      ///< share of the question's weight (idf) found in chunk or headings
-    double score = 0;         ///< what the order is made by
+    text::Span span;      ///< of the chunk, in the document's text
+    std::string text;     ///< of the chunk
+    double bm25 = 0;      ///< larger is better
+    double coverage = 0;  ///< share of the question's weight (idf) found in chunk or headings
+    double score = 0;     ///< what the order is made by
     std::vector<SentenceScore> sentences;  ///< best first; spans in the document's text
 };
 
@@ -53,7 +53,7 @@ struct BuildReport {
     int chunks = 0;
     int documents_changed = 0;  ///< written in this build
     int documents_removed = 0;
-    std::string digest;         ///< of all documents and the way they were cut
+    std::string digest;  ///< of all documents and the way they were cut
 };
 
 /// Reads and writes the tables of room `knowledge`. One object per connection and thread.
@@ -62,12 +62,13 @@ class Index {
     /// Makes the tables if needed. The database must outlive the index.
     static Result<Index> open(store::Database& database);
 
-    /// Makes the index hold exactly `documents` (cleaned). Documents with the same text and headings
-    /// as before are left alone; a failure or a kill leaves the former index.
+    /// Makes the index hold exactly `documents` (cleaned). Documents with the same text and
+    /// headings as before are left alone; a failure or a kill leaves the former index.
     Result<BuildReport> build(std::span<const text::Document> documents);
 
     /// Any text is a valid question; one without terms has no hits.
-    Result<Retrieval> retrieve(std::string_view question, const RetrieveOptions& options = {}) const;
+    Result<Retrieval> retrieve(std::string_view question,
+                               const RetrieveOptions& options = {}) const;
 
     /// Digest of what is indexed; empty when nothing is.
     Result<std::string> digest() const;

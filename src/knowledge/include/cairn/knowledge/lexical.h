@@ -15,24 +15,26 @@
 namespace cairn::knowledge {
 
 struct QueryTerm {
-    std::string text;        ///< index term
-    double idf = 0;          ///< ln(1 + (N - df + 0.5) / (df + 0.5)), N chunks
-    double weight = 0;       ///< idf, lowered for stop words
+    std::string text;   ///< index term
+    double idf = 0;     ///< ln(1 + (N - df + 0.5) / (df + 0.5)), N chunks
+    double weight = 0;  ///< idf, lowered for stop words
     bool has_digit = false;
 };
 
 /// `frequency` gives the number of chunks that hold a term; `chunks` is N.
-std::vector<QueryTerm> weigh_query(std::string_view question, std::int64_t chunks,
-                                   const std::function<std::int64_t(const std::string&)>& frequency);
+std::vector<QueryTerm> weigh_query(
+    std::string_view question, std::int64_t chunks,
+    const std::function<std::int64_t(const std::string&)>& frequency);
 
 struct SentenceScore {
     text::Span span;
-    std::string text;      ///< white space folded
-    double score = 0;      ///< 0..1: what the order is made by
-    double coverage = 0;   ///< share of the question's weight found in the sentence itself
-    double context = 0;    ///< the same with the headings and neighbours counted as well
-    double pairs = 0;      ///< share of the question's neighbouring terms that stand together
-    bool numbers = true;   ///< all numbers and identifiers of the question are in sentence or context
+    std::string text;     ///< white space folded
+    double score = 0;     ///< 0..1: what the order is made by
+    double coverage = 0;  ///< share of the question's weight found in the sentence itself
+    double context = 0;   ///< the same with the headings and neighbours counted as well
+    double pairs = 0;     ///< share of the question's neighbouring terms that stand together
+    bool numbers =
+        true;  ///< all numbers and identifiers of the question are in sentence or context
     bool answers_kind = false;  ///< the question asks for an amount, date or time and one is there
 };
 

@@ -83,7 +83,7 @@ class Router {
 /// OpenAI's error shape: {"error": {"message", "type", "param", "code"}}.
 Reply error_reply(const Error& error);
 Reply error_reply(int status, std::string_view type, std::string_view message,
-                  std::string_view code = {});
+                  std::string_view code = {}, std::string_view param = {});
 Reply json_reply(std::string body, int status = 200);
 
 /// "%41+b" -> "A b"; kInvalid on a broken escape or a NUL byte.

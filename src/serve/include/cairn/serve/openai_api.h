@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,8 +17,9 @@ namespace cairn::engine {
 class Adapter;
 }
 namespace cairn::apps {
-class Assistant;
-}
+struct Answer;
+struct AssistantRequest;
+}  // namespace cairn::apps
 
 namespace cairn::serve {
 
@@ -32,8 +34,9 @@ struct ServedModel {
     std::string scenario;  ///< for the ledger; the base model: its own name
     ModelKind kind = ModelKind::kBase;
     std::shared_ptr<const engine::Adapter> adapter;  ///< kStyle; may be null (base alone)
-    std::shared_ptr<apps::Assistant> assistant;      ///< kQa
-    std::string release;                             ///< id; empty: the base model
+    /// kQa: Assistant::answer, bound to the scenario's assistant. Called on several threads.
+    std::function<Result<apps::Answer>(const apps::AssistantRequest&)> answer;
+    std::string release;  ///< id; empty: the base model
     std::int64_t created_ms = 0;
 };
 

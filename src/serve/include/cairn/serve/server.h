@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/base/limits.h"
 #include "cairn/serve/http.h"
 
 namespace cairn::serve {
@@ -17,7 +18,9 @@ namespace cairn::serve {
 struct ServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 8080;  ///< 0: any free port
-    int worker_threads = 8;     ///< handlers that may block at the same time
+    /// Handlers that may block at the same time: a full batch, a full queue and event streams, so
+    /// that the engine's queue is what fills up first.
+    int worker_threads = limits::kQueueMax + 64;
     std::vector<std::string>
         hosts;  ///< further Host names that are let in (loopback names always are)
 };
@@ -25,7 +28,7 @@ struct ServerOptions {
 /// Checks "Authorization: Bearer KEY"; kDenied when the key is wrong, missing or revoked.
 using Authenticator = std::function<Result<Caller>(std::string_view bearer)>;
 
-/// Called after each reply: method, route pattern, status, seconds.
+/// Called after each reply: route pattern ("unknown" when none fits), status, seconds.
 using Observer =
     std::function<void(const Request&, std::string_view pattern, int status, double seconds)>;
 

@@ -35,7 +35,7 @@ class Service {
 
     /// Swaps what is served; requests in flight keep what they began with.
     void replace_models(std::vector<ServedModel> models);
-    Router router();
+    Result<Router> router();
     /// Listens with this service's router, keys and metrics. The server must end before the
     /// service.
     Result<std::unique_ptr<Server>> start(const ServerOptions& options);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every field of a chat request: read, accepted because it changes nothing, or refused by name.
+#include "chat_request.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace cairn::serve {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr const char* kMinimal = R"("model":"m","messages":[{"role":"user","content":"Hi"}])";
+
+std::string with(const std::string& more) {
+    return std::string("{") + kMinimal + (more.empty() ? "" : ",") + more + "}";
+}
+
+Result<ChatRequest> parse(const std::string& body) {
+    std::string param;
+    return parse_chat_request(body, param);
+}
+
+TEST(ChatRequestTest, ReadsTheFieldsThatMatter) {
+    const auto request = parse(with(
+        R"("stream":true,"stream_options":{"include_usage":true},"max_tokens":7,"temperature":0.5,)"
+        R"("top_p":0.9,"top_k":40,"min_p":0.05,"seed":-3,"stop":["END","\n\n"])"));
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->model, "m");
+    EXPECT_TRUE(request->stream);
+    EXPECT_TRUE(request->include_usage);
+    EXPECT_EQ(request->max_tokens, 7);
+    EXPECT_FLOAT_EQ(request->sampling.temperature, 0.5F);
+    EXPECT_FLOAT_EQ(request->sampling.top_p, 0.9F);
+    EXPECT_EQ(request->sampling.top_k, 40);
+    EXPECT_FLOAT_EQ(request->sampling.min_p, 0.05F);
+    EXPECT_EQ(request->seed, static_cast<std::uint64_t>(-3));
+    EXPECT_THAT(request->stops, ElementsAre("END", "\n\n"));
+    EXPECT_THAT(request->sampling_fields, ElementsAre("min_p", "temperature", "top_k", "top_p"));
+}
+
+TEST(ChatRequestTest, IsGreedyUnlessAskedOtherwise) {
+    const auto request = parse(with(""));
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->sampling.temperature, 0);
+    EXPECT_FALSE(request->max_tokens);
+    EXPECT_TRUE(request->sampling_fields.empty());
+}
+
+TEST(ChatRequestTest, ReadsContentInBothForms) {
+    const auto request = parse(
+        R"({"model":"m","messages":[{"role":"developer","content":"Be brief."},)"
+        R"({"role":"user","content":[{"type":"text","text":"a"},{"type":"text","text":"b"}]}]})");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->messages[0].role, "system");
+    EXPECT_EQ(request->messages[1].content, "ab");
+}
+
+TEST(ChatRequestTest, TakesItsOwnAnswersBack) {
+    EXPECT_TRUE(parse(
+        R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant","content":)"
+        R"("a","refusal":null,"tool_calls":[],"cairn":{"refused":false}},)"
+        R"({"role":"user","content":"r"}]})"));
+}
+
+TEST(ChatRequestTest, AcceptsFieldsThatChangeNothing) {
+    for (const char* more :
+         {R"("n":1)", R"("frequency_penalty":0.0)", R"("presence_penalty":0)",
+          R"("logprobs":false)", R"("response_format":{"type":"text"})", R"("tools":[])",
+          R"("user":"u-7")", R"("metadata":{"a":"b"})", R"("store":false)", R"("logit_bias":{})",
+          R"("stop":null)", R"("tool_choice":"none")", R"("tools":null)",
+          R"("service_tier":"auto")"}) {
+        const auto request = parse(with(more));
+        EXPECT_TRUE(request) << more << ": " << request.error().to_string();
+    }
+}
+
+struct Refusal {
+    const char* more;
+    const char* param;
+    const char* message;
+};
+
+TEST(ChatRequestTest, RefusesByName) {
+    for (const Refusal& refusal : {
+             Refusal{R"("n":2)", "n", "'n' is not supported here except as 1, found 2"},
+             Refusal{R"("tools":[{"type":"function"}])", "tools", "except as []"},
+             Refusal{R"("response_format":{"type":"json_object"})", "response_format", "text"},
+             Refusal{R"("logprobs":true)", "logprobs", "except as false"},
+             Refusal{R"("temprature":0.5)", "temprature", "'temprature' is not known"},
+             Refusal{R"("unheard":null)", "unheard", "not known"},
+             Refusal{R"("temperature":2.5)", "temperature", "found 2.5"},
+             Refusal{R"("temperature":"hot")", "temperature", "expected a number"},
+             Refusal{R"("top_p":0)", "top_p", "above 0"},
+             Refusal{R"("max_tokens":0)", "max_tokens", "a whole number from 1"},
+             Refusal{R"("max_tokens":1.5)", "max_tokens", "found 1.5"},
+             Refusal{R"("max_tokens":18446744073709551615)", "max_tokens", "whole number"},
+             Refusal{R"("max_tokens":5,"max_completion_tokens":6)", "max_tokens", "differ"},
+             Refusal{R"("stop":[""])", "stop", "not empty"},
+             Refusal{R"("stop":["1","2","3","4","5","6","7","8","9","10","11","12","13","14","15",)"
+                     R"("16","17"])",
+                     "stop", "1 to 16"},
+             Refusal{R"("stream":"yes")", "stream", "true or false"},
+             Refusal{R"("stream_options":{"include_usage":true})", "stream_options", "'stream'"},
+             Refusal{R"("stream":true,"stream_options":{"x":1})", "stream_options.x", "supported"},
+             Refusal{R"("seed":1.5)", "seed", "whole number"},
+         }) {
+        std::string param;
+        const auto request = parse_chat_request(with(refusal.more), param);
+        ASSERT_FALSE(request) << refusal.more;
+        EXPECT_EQ(request.error().code, Code::kInvalid);
+        EXPECT_EQ(param, refusal.param) << refusal.more;
+        EXPECT_THAT(request.error().to_string(), HasSubstr(refusal.message)) << refusal.more;
+    }
+}
+
+TEST(ChatRequestTest, RefusesMessagesThatItWouldMisread) {
+    for (const auto& [messages, param] : std::vector<std::pair<std::string, std::string>>{
+             {"[]", "messages"},
+             {R"("hi")", "messages"},
+             {R"([7])", "messages[0]"},
+             {R"([{"role":"tool","content":"x"}])", "messages[0].role"},
+             {R"([{"content":"x"}])", "messages[0].role"},
+             {R"([{"role":"user"}])", "messages[0].content"},
+             {R"([{"role":"user","content":null}])", "messages[0].content"},
+             {R"([{"role":"user","content":[{"type":"image_url","image_url":{}}]}])",
+              "messages[0].content"},
+             {R"([{"role":"user","content":"x","name":"bob"}])", "messages[0].name"},
+             {R"([{"role":"user","content":"x"},{"role":"assistant","content":"y"}])", "messages"},
+         }) {
+        std::string param_found;
+        EXPECT_FALSE(
+            parse_chat_request(R"({"model":"m","messages":)" + messages + "}", param_found))
+            << messages;
+        EXPECT_EQ(param_found, param) << messages;
+    }
+}
+
+TEST(ChatRequestTest, RefusesWhatIsNoRequest) {
+    for (const char* body : {"", "{", "[]", "null", R"({"model":"m"})", R"({"messages":[]})",
+                             R"({"model":"a","model":"b","messages":[]})", "\xFF"}) {
+        EXPECT_FALSE(parse(body)) << body;
+    }
+    EXPECT_FALSE(parse(std::string(100'000, '[')));
+}
+
+}  // namespace
+}  // namespace cairn::serve

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the handlers share, and the functions that put each dialect's addresses into the router.
+#pragma once
+
+#include <atomic>
+
+#include "cairn/serve/service.h"
+#include "metrics.h"
+#include "store_pool.h"
+
+namespace cairn::serve {
+
+struct Service::State {
+    explicit State(ServiceParts given)
+        : parts(std::move(given)), stores(parts.workspace.root), metrics(parts.scheduler) {
+        models.replace(std::move(parts.models));
+    }
+    ServiceParts parts;
+    ModelTable models;
+    StorePool stores;
+    Metrics metrics;
+    double started_s = 0;                ///< monotonic
+    std::atomic<int> event_streams = 0;  ///< open /api/events
+};
+
+void add_openai_routes(Router& router, Service::State& state);
+void add_console_routes(Router& router, Service::State& state);
+void add_ledger_routes(Router& router, Service::State& state);
+/// The console's files. Errors: kInvalid without index.html.
+Status add_asset_routes(Router& router, std::span<const EmbeddedFile> assets);
+
+}  // namespace cairn::serve
