@@ -47,7 +47,7 @@ void pack_a(void* panel, const View& a, std::int64_t rows, std::int64_t depth) {
         for (std::int64_t row = 0; row < kSide; row += kLanes, out += kTileFloats) {
             __m512 lane[16];
             const std::int64_t lanes = smaller(kLanes, rows - row);
-            load_by_depth(lane, step(v, row, l), lanes < 0 ? 0 : lanes, depth - l);
+            load_by_depth(lane, step(v, row, l), lanes, depth - l);
             Avx512::transpose(lane);
             for (std::int64_t i = 0; i < kLanes; ++i)
                 Avx512::store(out + i * kLanes, lane[i]);
@@ -63,7 +63,7 @@ void pack_b(void* panel, const View& b, std::int64_t columns, std::int64_t depth
         for (std::int64_t column = 0; column < kSide; column += kLanes, out += kTileFloats) {
             __m512 pairs[16];
             const std::int64_t lanes = smaller(kLanes, columns - column);
-            pairs_of_lanes(pairs, step(v, column, l), lanes < 0 ? 0 : lanes, depth - l);
+            pairs_of_lanes(pairs, step(v, column, l), lanes, depth - l);
             for (std::int64_t i = 0; i < kLanes; ++i)
                 Avx512::store(out + i * kLanes, pairs[i]);
         }

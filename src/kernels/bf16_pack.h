@@ -33,7 +33,7 @@ struct LaneView {
 /// 16 lanes x 32 depths as out[pair of depth] = 16 lanes; what is beyond `lanes` and `depth` is
 /// zero.
 inline void load_by_depth(__m512* out, const LaneView& v, std::int64_t lanes, std::int64_t depth) {
-    const Avx512::Part part{lanes < 16 ? lanes : 0};
+    const Avx512::Part part{lanes < 0 ? 0 : smaller(lanes, 15)};
     const auto at = [&](std::int64_t l) {
         if (l >= depth) return Avx512::zero();
         const float* source = v.data + l * v.depth_stride;

@@ -4,6 +4,8 @@
 #include "cairn/kernels/kernels.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -13,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/base/result.h"
 #include "cairn/base/rng.h"
 #include "dispatch.h"
 
@@ -176,6 +179,55 @@ TEST_P(Kernels, GemmF32MatchesDouble) {
 TEST_P(Kernels, GemmBf16MatchesDoubleOfRoundedInputs) {
     for (const GemmCase& s : kGemmCases) {
         EXPECT_LT(worst_gemm_error(gemm_bf16, s, true), 1e-10) << s.m << "x" << s.n << "x" << s.k;
+    }
+}
+
+/// Floats that end at a page which may not be touched.
+class GuardedFloats {
+  public:
+    explicit GuardedFloats(std::int64_t count) : bytes_(static_cast<std::size_t>(count) * 4) {
+        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        size_ = (bytes_ + page - 1) / page * page + page;
+        void* memory =
+            mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        CAIRN_ASSERT(memory != MAP_FAILED);
+        memory_ = static_cast<char*>(memory);
+        CAIRN_ASSERT(mprotect(memory_ + size_ - page, page, PROT_NONE) == 0);
+        data_ = reinterpret_cast<float*>(memory_ + size_ - page - bytes_);
+        std::fill(data_, data_ + count, 1.0F);
+    }
+    GuardedFloats(const GuardedFloats&) = delete;
+    GuardedFloats& operator=(const GuardedFloats&) = delete;
+    ~GuardedFloats() { munmap(memory_, size_); }
+    float* data() { return data_; }
+
+  private:
+    std::size_t bytes_;
+    std::size_t size_ = 0;
+    char* memory_ = nullptr;
+    float* data_ = nullptr;
+};
+
+/// Once, packing bf16 for fewer than 17 columns shifted a mask by a negative count and read beyond
+/// the operand.
+TEST_P(Kernels, GemmReadsAndWritesOnlyItsOperands) {
+    for (const std::int64_t side : {1, 3, 5, 15, 16, 17, 31, 33}) {
+        GuardedFloats a(side * side);
+        GuardedFloats b(side * side);
+        GuardedFloats c(side * side);
+        for (const Gemm gemm : {Gemm{gemm_f32}, Gemm{gemm_bf16}}) {
+            for (int form = 0; form < 4; ++form) {
+                const Op op_a = (form & 1) != 0 ? Op::kTransposed : Op::kNone;
+                const Op op_b = (form & 2) != 0 ? Op::kTransposed : Op::kNone;
+                gemm(nullptr, op_a, op_b, side, side, side, 1, a.data(), side, b.data(), side, 0,
+                     c.data(), side);
+                EXPECT_EQ(c.data()[side * side - 1], static_cast<float>(side));
+            }
+        }
+        GuardedFloats x(side * 32);
+        GuardedFloats w(side * 32);
+        matmul_nt(nullptr, c.data(), x.data(), w.data(), DType::kF32, side, side, 32);
+        EXPECT_EQ(c.data()[side * side - 1], 32.0F);
     }
 }
 
