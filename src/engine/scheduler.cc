@@ -20,7 +20,7 @@ namespace cairn::engine {
 namespace {
 
 // A sequence waits for another one's prefill when that saves at least this many positions.
-constexpr std::int64_t kWorthWaiting = 32;
+constexpr std::int64_t kWorthWaiting = 8;
 
 double now_ms() {
     return now_seconds() * 1000.0;
