@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Writes the one user message and the quoted answer; the words are fixed because models are trained
+// on them.
 #include "cairn/text/quote_prompt.h"
 
 namespace cairn::text {

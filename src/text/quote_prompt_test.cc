@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The exact words of the quoting prompt: a change here means that pebble must be trained again.
 #include "cairn/text/quote_prompt.h"
 
 #include <gtest/gtest.h>

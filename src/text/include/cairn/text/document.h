@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nouns document and section: extracted text with the way back to the source file kept all the way down.
+// The nouns document and section: extracted text with the way back to the source file kept.
 // Written by data (ingest, clean), read by knowledge (chunks), eval and apps.
 #pragma once
 
@@ -30,8 +30,9 @@ struct Document {
     std::string file_digest;  ///< sha256 of the file's bytes
     std::int64_t file_bytes = 0;
     std::string text;
-    std::vector<Section> sections;      ///< in order of span.begin, covering `text`
-    std::vector<std::int64_t> page_starts;  ///< byte offset in `text` of each page's first byte; empty: no pages
+    std::vector<Section> sections;  ///< in order of span.begin, covering `text`
+    /// Byte offset in `text` of each page's first byte; empty: no pages.
+    std::vector<std::int64_t> page_starts;
 };
 
 /// 1-based page of a byte offset; 0 when the document has no pages.
