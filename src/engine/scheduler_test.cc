@@ -221,9 +221,12 @@ TEST(Scheduler, StreamsTheTextAndCancelsFromTheCallback) {
     EXPECT_EQ(scheduler.generate(request).value().tokens, whole.tokens);
 
     // Stop strings end it; the text does not hold them.
-    const auto letter = [&](std::size_t i) { return std::isalpha(whole.text[i]) != 0; };
+    const auto letter = [&](std::size_t i) {
+        return std::isalpha(static_cast<unsigned char>(whole.text[i])) != 0;
+    };
     std::size_t at = 1;
-    while (at + 1 < whole.text.size() && !(letter(at) && letter(at + 1))) ++at;
+    while (at + 1 < whole.text.size() && !(letter(at) && letter(at + 1)))
+        ++at;
     ASSERT_LT(at + 1, whole.text.size()) << "the random text has no two letters";
     request.stops = {whole.text.substr(at, 2)};
     const auto stopped = scheduler.generate(request).value();

@@ -29,7 +29,8 @@ def pack_value(value):
     if isinstance(value, list):
         packed = [pack_value(item) for item in value]
         kind = packed[0][:4]
-        return struct.pack("<I", ARRAY) + kind + struct.pack("<Q", len(value)) + b"".join(p[4:] for p in packed)
+        count = struct.pack("<Q", len(value))
+        return struct.pack("<I", ARRAY) + kind + count + b"".join(item[4:] for item in packed)
     if isinstance(value, str):
         return struct.pack("<I", STRING) + pack_string(value)
     if isinstance(value, float):
@@ -45,8 +46,8 @@ def write_gguf(path, metadata, tensors):
     data = b""
     for name, (tensor, kind) in tensors.items():
         dims = list(reversed(tensor.shape))
-        head += pack_string(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims)
-        head += struct.pack("<IQ", kind, len(data))
+        head += pack_string(name) + struct.pack("<I", len(dims))
+        head += struct.pack(f"<{len(dims)}QIQ", *dims, kind, len(data))
         stored = tensor.contiguous()
         raw = stored.to(torch.bfloat16).view(torch.int16) if kind == TENSOR_BF16 else stored
         data += raw.numpy().tobytes()
@@ -78,7 +79,12 @@ def gguf_tensors(model, config, kind):
     names = {
         "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
         "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
-        "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
+        "mlp.down_proj": "ffn_down", "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+    }
+    outside = {
+        "model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
+        "lm_head.weight": "output.weight",
     }
     tensors = {}
     for name, tensor in model.state_dict().items():
@@ -87,15 +93,15 @@ def gguf_tensors(model, config, kind):
         tensor = tensor.detach().float()
         stored = TENSOR_F32 if tensor.dim() == 1 else kind
         if name.startswith("model.layers."):
-            layer, part = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
+            inner = name.removeprefix("model.layers.").removesuffix(".weight")
+            layer, part = inner.split(".", 1)
             if names[part] == "attn_q":
                 tensor = permute(tensor, config.num_attention_heads)
             if names[part] == "attn_k":
                 tensor = permute(tensor, config.num_key_value_heads)
             name = f"blk.{layer}.{names[part]}.weight"
         else:
-            name = {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
-                    "lm_head.weight": "output.weight"}[name]
+            name = outside[name]
         tensors[name] = (tensor, stored)
     return tensors
 
@@ -103,10 +109,10 @@ def gguf_tensors(model, config, kind):
 def make(name, seed, tied, kind, rope_base):
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=128, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, head_dim=8, max_position_embeddings=64, rms_norm_eps=1e-5,
-        tie_word_embeddings=tied, rope_parameters={"rope_type": "default", "rope_theta": rope_base},
-        attn_implementation="eager")
+        vocab_size=128, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, head_dim=8, max_position_embeddings=64,
+        rms_norm_eps=1e-5, tie_word_embeddings=tied, attn_implementation="eager",
+        rope_parameters={"rope_type": "default", "rope_theta": rope_base})
     model = LlamaForCausalLM(config).float().eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -120,7 +126,8 @@ def make(name, seed, tied, kind, rope_base):
         "llama.attention.head_count": 4, "llama.attention.head_count_kv": 2,
         "llama.attention.layer_norm_rms_epsilon": 1e-5, "llama.rope.freq_base": rope_base,
     }
-    write_gguf(OUT / f"{name}.gguf", metadata | tokenizer_metadata(128), gguf_tensors(model, config, kind))
+    write_gguf(OUT / f"{name}.gguf", metadata | tokenizer_metadata(128),
+               gguf_tensors(model, config, kind))
 
     ids = torch.randint(3, 128, (1, PROMPT_TOKENS))
     prompt = ids[0].tolist()
