@@ -6,6 +6,10 @@
 #include <cld2/public/encodings.h>
 // clang-format on
 
+#include <unicode/uchar.h>
+
+#include <algorithm>
+
 #include "cairn/text/segment.h"
 #include "cairn/text/unicode.h"
 #include "cairn/text/utf8.h"
@@ -34,15 +38,31 @@ LanguageGuess guess_by_script(std::string_view text) {
     return {"und", 0, false};
 }
 
+/// CLD2 gives up at control characters (a form feed of a PDF page, a stray zero): they become
+/// spaces.
+std::string interchange_text(std::string_view text) {
+    std::string clean;
+    clean.reserve(text.size());
+    for (std::size_t offset = 0; offset < text.size();) {
+        const CodePoint point = code_point_at(text, offset);
+        offset += point.bytes;
+        const bool line = point.value == U'\t' || point.value == U'\n' || point.value == U'\r';
+        const bool shown = u_isprint(static_cast<UChar32>(point.value)) != 0;
+        append_utf8(clean, line || shown ? point.value : U' ');
+    }
+    return clean;
+}
+
 }  // namespace
 
 LanguageGuess guess_language(std::string_view text) {
     constexpr std::size_t kSampleBytes = 1 << 18;
     const std::string sample =
-        repair_utf8(text.substr(0, std::min(text.size(), kSampleBytes))).text;
-    CLD2::Language languages[3];
-    int percents[3];
-    double scores[3];
+        interchange_text(text.substr(0, std::min(text.size(), kSampleBytes)));
+    CLD2::Language languages[3] = {CLD2::UNKNOWN_LANGUAGE, CLD2::UNKNOWN_LANGUAGE,
+                                   CLD2::UNKNOWN_LANGUAGE};
+    int percents[3] = {};
+    double scores[3] = {};
     int text_bytes = 0;
     int valid_bytes = 0;
     bool reliable = false;

@@ -40,8 +40,11 @@ bool is_connector(char32_t c) {
            std::string_view("-_.@/'").find(static_cast<char>(c)) != std::string_view::npos;
 }
 
+/// Folding may leave the compatibility form, so it goes round twice (Unicode 3.13, D146).
 std::string fold(std::string_view text) {
-    return casefold(nfkc(casefold(nfkc(text))));
+    const bool ascii =
+        std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 128; });
+    return ascii ? casefold(text) : casefold(nfkc(casefold(nfkc(text))));
 }
 
 /// Harman's S-stemmer (1991): plural and singular meet; applied to both text and question, so it

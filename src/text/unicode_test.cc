@@ -125,6 +125,15 @@ TEST(Segment, GuessesLanguages) {
     EXPECT_EQ(guess_language("12345 ???").code, "und");
 }
 
+// The fuzzer's find: CLD2 leaves its results unset at a control character, and PDF text has form
+// feeds.
+TEST(Segment, GuessesLanguagesOfTextWithControlCharacters) {
+    const std::string text = "Employees may take parental leave\fafter the birth of a child.";
+    EXPECT_EQ(guess_language(text).code, "en");
+    EXPECT_EQ(guess_language(text + std::string(1, '\0')).code, "en");
+    EXPECT_EQ(guess_language(text + "\xFF\xEF\xBF\xBF").code, "en");
+}
+
 TEST(SearchTerms, FoldsWordsAndMeetsPlurals) {
     EXPECT_EQ(terms_of("Policies for the Straßen, DAYS!"),
               (Words{"policy", "for", "the", "strassen", "day"}));
