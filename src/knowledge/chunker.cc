@@ -3,6 +3,7 @@
 #include "cairn/knowledge/chunker.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "cairn/text/segment.h"
 #include "cairn/text/unicode.h"
@@ -35,9 +36,26 @@ std::string_view strip_marks(std::string_view line) {
     return line.substr(begin, line.find_last_not_of("# \t*_=") - begin + 1);
 }
 
-/// A line of a table: cells between bars, "name: value; name: value", or a rule of dashes.
+/// "Date: Monday", "Second reminder:  24 days": a label of a few words, a colon, a value.
+bool has_label(std::string_view line) {
+    constexpr std::size_t kLabelBytesMax = 32;
+    const std::size_t colon = line.find(": ");
+    if (colon == std::string_view::npos || colon > kLabelBytesMax ||
+        std::isupper(static_cast<unsigned char>(line.front())) == 0) {
+        return false;
+    }
+    return line.substr(0, colon).find_first_of(".,;?!()") == std::string_view::npos;
+}
+
+/// A line that stands for itself: cells between bars or wide gaps, a labelled value.
 bool is_table_line(std::string_view line) {
+    const std::size_t begin = line.find_first_not_of(kBlank);
+    if (begin == std::string_view::npos) {
+        return false;
+    }
+    line.remove_prefix(begin);
     return line.starts_with('|') || line.find(" | ") != std::string_view::npos ||
+           line.find("   ") < line.find_last_not_of(kBlank) || has_label(line) ||
            (line.find(": ") != std::string_view::npos && line.find("; ") != std::string_view::npos);
 }
 
@@ -73,17 +91,31 @@ bool is_heading_line(std::string_view line, const std::vector<std::string>& head
                        [&](const std::string& heading) { return strip_marks(heading) == bare; });
 }
 
+/// Where the text of a section begins behind its heading lines and their rules.
+std::int64_t body_begin(const text::Document& document, const text::Section& section) {
+    std::int64_t begin = section.span.begin;
+    while (begin < section.span.end) {
+        const std::size_t newline = document.text.find('\n', static_cast<std::size_t>(begin));
+        const std::int64_t end =
+            newline == std::string::npos
+                ? section.span.end
+                : std::min(section.span.end, static_cast<std::int64_t>(newline) + 1);
+        const Span line = trimmed(document.text, {begin, end});
+        const std::string_view words = line.of(document.text);
+        if (!says_nothing(words) && !is_heading_line(words, section.heading_path)) {
+            break;
+        }
+        begin = end;
+    }
+    return begin;
+}
+
 /// Quotable spans of a section without its heading lines.
 std::vector<Span> section_sentences(const text::Document& document, const text::Section& section) {
-    const std::string_view body = section.span.of(document.text);
+    const std::int64_t begin = body_begin(document, section);
     std::vector<Span> out;
-    bool at_top = true;
-    for (Span span : quotable_spans(body)) {
-        if (at_top && is_heading_line(span.of(body), section.heading_path)) {
-            continue;
-        }
-        at_top = false;
-        out.push_back({span.begin + section.span.begin, span.end + section.span.begin});
+    for (Span span : quotable_spans(Span{begin, section.span.end}.of(document.text))) {
+        out.push_back({span.begin + begin, span.end + begin});
     }
     return out;
 }

@@ -72,7 +72,7 @@ TEST_F(IndexTest, BestSentenceIsQuotableAtItsSpan) {
     const SentenceScore& best = found->hits.front().sentences.front();
     EXPECT_EQ(best.text, "Carried days must be taken by 31 March.");
     EXPECT_EQ(one_line(best.span.of(documents_[0].text)), best.text);
-    EXPECT_TRUE(best.answers_kind);
+    EXPECT_EQ(best.kind, 1);
     EXPECT_GT(found->hits.front().coverage, 0.8);
 }
 

@@ -3,10 +3,9 @@
 #include "cairn/knowledge/lexical.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <cmath>
 
+#include "cairn/knowledge/answer_kind.h"
 #include "cairn/knowledge/citation.h"
 #include "cairn/knowledge/fts_tokenizer.h"
 #include "cairn/text/unicode.h"
@@ -18,10 +17,10 @@ namespace {
 constexpr double kStopWeight = 0.05;
 
 // Weights of the parts of a sentence's score; they sum to 1.
-constexpr double kOwnPart = 0.50;      // the words stand in the sentence itself
+constexpr double kOwnPart = 0.45;      // the words stand in the sentence itself
 constexpr double kContextPart = 0.25;  // or in its headings and the sentence before
 constexpr double kPairPart = 0.10;     // neighbouring words of the question stand together
-constexpr double kKindPart = 0.15;     // "how much" is answered by a sentence with a number
+constexpr double kKindPart = 0.20;     // "how much" is answered by an amount
 
 std::vector<std::string> sorted_terms(std::string_view text) {
     std::vector<std::string> out;
@@ -72,45 +71,6 @@ double pair_share(std::span<const QueryTerm> query, const std::vector<IndexTerm>
     return pairs == 0 ? 0 : static_cast<double>(found) / pairs;
 }
 
-/// Openings by which a question asks for something that is written with digits or number words.
-bool asks_for_amount(std::string_view question) {
-    static constexpr std::array<std::string_view, 34> kSigns = {
-        "how many", "how much", "how long", "how soon",  "how often", "how quickly", "how high",
-        "how far",  "how late", "when ",    "what time", "what date", "price",       "cost",
-        "percent",  "up to",    "deadline", "wie viel",  "wieviel",   "wie lange",   "wie oft",
-        "wann",     "wie hoch", "bis wann", "kostet",    "prozent",   "多少",        "几",
-        "多久",     "多长",     "什么时候", "combien",   "quand",     "cuánto"};
-    std::string folded = fold_for_quotes(question);
-    std::transform(folded.begin(), folded.end(), folded.begin(), [](char c) {
-        return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    });
-    return std::any_of(kSigns.begin(), kSigns.end(), [&](std::string_view sign) {
-        return folded.find(sign) != std::string::npos;
-    });
-}
-
-bool has_number(std::string_view sentence, const std::vector<std::string>& terms) {
-    if (std::any_of(sentence.begin(), sentence.end(),
-                    [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; })) {
-        return true;
-    }
-    // As index terms, that is stemmed; Chinese numerals by character.
-    static const std::array<std::string, 34> kNumbers = [] {
-        std::array<std::string, 34> out = {
-            "two",  "three", "four",  "five",   "six",   "seven",  "eight",  "nine", "ten",
-            "half", "zwei",  "drei",  "vier",   "fünf",  "sechs",  "sieben", "acht", "neun",
-            "zehn", "once",  "twice", "twelve", "daily", "weekly", "二",     "三",   "四",
-            "五",   "六",    "七",    "八",     "九",    "十",     "百"};
-        for (std::string& word : out) {
-            std::vector<IndexTerm> terms = index_terms(word);
-            word = terms.empty() ? word : terms.front().text;
-        }
-        return out;
-    }();
-    return std::any_of(kNumbers.begin(), kNumbers.end(),
-                       [&](const std::string& number) { return contains(terms, number); });
-}
-
 }  // namespace
 
 std::vector<QueryTerm> weigh_query(
@@ -146,7 +106,7 @@ std::vector<SentenceScore> score_sentences(std::span<const QueryTerm> query,
                                            std::string_view text,
                                            std::span<const text::Span> spans) {
     const std::vector<std::string> heading_terms = sorted_terms(headings);
-    const bool amount = asks_for_amount(question);
+    const AnswerKind kind = asked_kind(question);
     std::vector<SentenceScore> out;
     std::vector<std::string> before;
     for (const text::Span& span : spans) {
@@ -160,15 +120,12 @@ std::vector<SentenceScore> score_sentences(std::span<const QueryTerm> query,
         score.coverage = coverage_of(query, own);
         score.context = coverage_of(query, around);
         score.pairs = pair_share(query, terms);
-        score.answers_kind = amount && has_number(sentence, own);
+        score.kind = holds_kind(sentence, kind);
         for (const QueryTerm& term : query) {
             score.numbers = score.numbers && (!term.has_digit || contains(around, term.text));
         }
         score.score = kOwnPart * score.coverage + kContextPart * score.context +
-                      kPairPart * score.pairs + (score.answers_kind ? kKindPart : 0);
-        if (!amount) {
-            score.score /= 1.0 - kKindPart;
-        }
+                      kPairPart * score.pairs + kKindPart * score.kind;
         out.push_back(std::move(score));
         before = std::move(own);
     }

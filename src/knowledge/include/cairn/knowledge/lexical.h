@@ -33,9 +33,9 @@ struct SentenceScore {
     double coverage = 0;  ///< share of the question's weight found in the sentence itself
     double context = 0;   ///< the same with the headings and neighbours counted as well
     double pairs = 0;     ///< share of the question's neighbouring terms that stand together
-    bool numbers =
-        true;  ///< all numbers and identifiers of the question are in sentence or context
-    bool answers_kind = false;  ///< the question asks for an amount, date or time and one is there
+    bool numbers = true;  ///< the question's numbers and identifiers are all there
+    /// The sentence holds what the question asks for: an amount, a date ... (answer_kind.h).
+    double kind = 1;
 };
 
 /// Scores the quotable spans of a chunk. `headings` is title and heading path, `text` the chunk and
