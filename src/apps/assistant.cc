@@ -4,10 +4,12 @@
 #include "cairn/apps/assistant.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <set>
 
 #include "cairn/base/clock.h"
+#include "cairn/knowledge/fts_tokenizer.h"
 #include "cairn/text/quote_prompt.h"
 #include "cairn/text/segment.h"
 #include "cairn/text/utf8.h"
@@ -49,8 +51,63 @@ Candidate make_candidate(const Hit& hit, const SentenceScore& sentence) {
     return out;
 }
 
-/// Sentences of all hits, best first, each text once.
-std::vector<Candidate> find_candidates(const std::vector<Hit>& hits, int limit) {
+/// The latest year that path or title names; 0: none.
+int year_of(const knowledge::Citation& citation) {
+    int latest = 0;
+    for (const knowledge::IndexTerm& term :
+         knowledge::index_terms(citation.path + " " + citation.title)) {
+        const bool year = term.text.size() == 4 &&
+                          (term.text.starts_with("19") || term.text.starts_with("20")) &&
+                          term.text.find_first_not_of("0123456789") == std::string::npos;
+        if (year) {
+            int value = 0;
+            std::from_chars(term.text.data(), term.text.data() + 4, value);
+            latest = std::max(latest, value);
+        }
+    }
+    return latest;
+}
+
+/// Share of common terms of two sentences (Jaccard).
+double likeness(const Candidate& a, const Candidate& b) {
+    auto terms = [](const Candidate& candidate) {
+        std::set<std::string> out;
+        for (knowledge::IndexTerm& term : knowledge::index_terms(candidate.citation.quote)) {
+            out.insert(std::move(term.text));
+        }
+        return out;
+    };
+    const std::set<std::string> x = terms(a);
+    const std::set<std::string> y = terms(b);
+    const auto both = static_cast<double>(
+        std::count_if(x.begin(), x.end(), [&](const std::string& t) { return y.contains(t); }));
+    const double either = static_cast<double>(x.size() + y.size()) - both;
+    return either > 0 ? both / either : 0;
+}
+
+/// Two versions of one rule ("policy-2023.md", "policy-2025.md"): the older sentence gives way,
+/// unless the question names its year.
+void drop_older_versions(std::string_view question, std::vector<Candidate>& candidates) {
+    constexpr double kSameRule = 0.6;
+    auto outdated = [&](const Candidate& old) {
+        const int year = year_of(old.citation);
+        if (year == 0 || question.find(std::to_string(year)) != std::string_view::npos) {
+            return false;
+        }
+        return std::any_of(candidates.begin(), candidates.end(), [&](const Candidate& other) {
+            return other.citation.document_id != old.citation.document_id &&
+                   year_of(other.citation) > year && likeness(old, other) >= kSameRule;
+        });
+    };
+    std::vector<Candidate> current;
+    std::copy_if(candidates.begin(), candidates.end(), std::back_inserter(current),
+                 [&](const Candidate& candidate) { return !outdated(candidate); });
+    candidates = std::move(current);
+}
+
+/// Sentences of all hits, best first, each text once, no outdated versions.
+std::vector<Candidate> find_candidates(std::string_view question, const std::vector<Hit>& hits,
+                                       int limit) {
     std::vector<Candidate> out;
     for (const Hit& hit : hits) {
         for (const SentenceScore& sentence : hit.sentences) {
@@ -63,8 +120,13 @@ std::vector<Candidate> find_candidates(const std::vector<Hit>& hits, int limit) 
                      [](const Candidate& a, const Candidate& b) { return a.lexical > b.lexical; });
     std::set<std::string> seen;
     std::erase_if(out, [&](const Candidate& c) { return !seen.insert(c.citation.quote).second; });
-    if (out.size() > static_cast<std::size_t>(limit)) {
-        out.resize(static_cast<std::size_t>(limit));
+    const auto most = static_cast<std::size_t>(limit);
+    if (out.size() > 2 * most) {
+        out.resize(2 * most);  // comparing versions is quadratic
+    }
+    drop_older_versions(question, out);
+    if (out.size() > most) {
+        out.resize(most);
     }
     return out;
 }
@@ -164,7 +226,7 @@ Result<knowledge::Retrieval> Assistant::search(const AssistantRequest& request, 
     return found;
 }
 
-Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
+Status Assistant::rank(Answer& answer) {
     Trace& trace = answer.trace;
     if (scheduler_ == nullptr || settings_.model_weight <= 0 || trace.candidates.empty()) {
         return {};
@@ -255,10 +317,11 @@ Result<Answer> Assistant::answer(const AssistantRequest& request) {
     knowledge::Retrieval found = CAIRN_TRY(search(request, answer.trace));
     answer.trace.terms = std::move(found.terms);
     answer.trace.hits = std::move(found.hits);
-    answer.trace.candidates = find_candidates(answer.trace.hits, settings_.candidates);
+    answer.trace.candidates =
+        find_candidates(answer.trace.search_text, answer.trace.hits, settings_.candidates);
     answer.trace.retrieve_ms = 1000 * (now_seconds() - started);
     const double asked = now_seconds();
-    CAIRN_TRY(rank(request, answer));
+    CAIRN_TRY(rank(answer));
     answer.trace.model_ms = 1000 * (now_seconds() - asked);
     decide(request, answer);
     answer.total_ms = 1000 * (now_seconds() - started);

@@ -107,7 +107,7 @@ class Assistant {
     AssistantSettings settings_;
 
     Result<knowledge::Retrieval> search(const AssistantRequest& request, Trace& trace);
-    Status rank(const AssistantRequest& request, Answer& answer);
+    Status rank(Answer& answer);
     void decide(const AssistantRequest& request, Answer& answer) const;
 };
 

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cairn/apps/assistant.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cairn/apps/calibrate.h"
+#include "cairn/store/database.h"
+
+namespace cairn::apps {
+namespace {
+
+text::Document page(const std::string& path, const std::string& text) {
+    text::Document document;
+    document.id = "d_" + path;
+    document.source = "documents";
+    document.path = path;
+    document.title = path.substr(0, path.find('.'));
+    document.text = text;
+    document.sections.push_back({{}, {0, static_cast<std::int64_t>(text.size())}, 0});
+    return document;
+}
+
+class AssistantTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        auto database = store::Database::open_memory();
+        ASSERT_TRUE(database);
+        database_ = std::make_unique<store::Database>(std::move(*database));
+        auto index = knowledge::Index::open(*database_);
+        ASSERT_TRUE(index);
+        documents_ = {
+            page("leave.md",
+                 "Every employee has 27 working days of paid annual leave. Carried "
+                 "days must be taken by 31 March. Requests go through the rota tool."),
+            page("gifts.md",
+                 "You may accept gifts from suppliers up to a value of 40 euro. "
+                 "Larger gifts go to the raffle."),
+            page("travel-2023.md", "On a business trip the meal allowance is 32 euro a day."),
+            page("travel-2025.md", "On a business trip the meal allowance is 38 euro a day."),
+            page("urlaub.md", "Nicht genommene Urlaubstage verfallen am 30. April."),
+            page("zh.md", "普通订单的交货期为下单后四十五天。旺季的交货期为六十天。")};
+        ASSERT_TRUE(index->build(documents_));
+        assistant_ =
+            std::make_unique<Assistant>(std::move(*index), nullptr, nullptr, AssistantSettings());
+    }
+    Answer ask(const std::string& question) {
+        AssistantRequest request;
+        request.question = question;
+        auto answer = assistant_->answer(request);
+        EXPECT_TRUE(answer) << answer.error().to_string();
+        return answer ? *answer : Answer();
+    }
+    std::unique_ptr<store::Database> database_;
+    std::vector<text::Document> documents_;
+    std::unique_ptr<Assistant> assistant_;
+};
+
+TEST_F(AssistantTest, AnswersByQuoteWithItsPlace) {
+    const Answer answer = ask("By when must carried days be taken?");
+    ASSERT_FALSE(answer.refused);
+    ASSERT_EQ(answer.quotes.size(), 1u);
+    EXPECT_EQ(answer.quotes[0].quote, "Carried days must be taken by 31 March.");
+    EXPECT_EQ(answer.quotes[0].path, "leave.md");
+    EXPECT_EQ(answer.quotes[0].span.of(documents_[0].text), answer.quotes[0].quote);
+    EXPECT_EQ(answer.text, "The documents say: \"Carried days must be taken by 31 March.\" [1]");
+    EXPECT_GE(answer.support, answer.threshold);
+}
+
+TEST_F(AssistantTest, RefusesInTheLanguageOfTheQuestion) {
+    const Answer english = ask("Which football club won the national championship?");
+    EXPECT_TRUE(english.refused);
+    EXPECT_TRUE(english.quotes.empty());
+    EXPECT_EQ(english.text, refusal_text("en"));
+    EXPECT_EQ(ask("Welcher Fußballverein hat letztes Jahr die Meisterschaft gewonnen?").text,
+              refusal_text("de"));
+    EXPECT_EQ(ask("谁赢得了世界杯足球赛?").text, refusal_text("zh"));
+}
+
+TEST_F(AssistantTest, AnswersInOtherScripts) {
+    EXPECT_EQ(ask("旺季的交货期是多少天?").quotes.at(0).quote, "旺季的交货期为六十天。");
+    EXPECT_EQ(ask("Wann verfallen nicht genommene Urlaubstage?").quotes.at(0).path, "urlaub.md");
+}
+
+TEST_F(AssistantTest, TheNewerVersionSpeaksUnlessItsYearIsAsked) {
+    EXPECT_EQ(ask("What is the meal allowance on a business trip?").quotes.at(0).path,
+              "travel-2025.md");
+    EXPECT_EQ(ask("What was the meal allowance on a business trip in 2023?")
+                  .trace.candidates.at(0)
+                  .citation.path,
+              "travel-2023.md");
+}
+
+TEST_F(AssistantTest, StreamsTheSameTextAndIsDeterministic) {
+    AssistantRequest request;
+    request.question = "What value may gifts from suppliers have?";
+    std::string streamed;
+    request.on_text = [&](std::string_view piece) {
+        streamed += piece;
+        return true;
+    };
+    auto first = assistant_->answer(request);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(streamed, first->text);
+    auto second = assistant_->answer(request);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(first->support, second->support);
+    EXPECT_EQ(first->text, second->text);
+}
+
+TEST_F(AssistantTest, AShortQuestionIsReadWithTheOneBefore) {
+    AssistantRequest request;
+    request.question = "And by when?";
+    request.earlier_questions = {"How many carried days must be taken?"};
+    auto answer = assistant_->answer(request);
+    ASSERT_TRUE(answer);
+    EXPECT_NE(answer->trace.search_text.find("carried"), std::string::npos);
+}
+
+TEST_F(AssistantTest, BadQuestionsAreNamed) {
+    EXPECT_FALSE(assistant_->answer({}));
+    AssistantRequest request;
+    request.question = std::string(10'000, 'a');
+    auto answer = assistant_->answer(request);
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().code, Code::kTooLarge);
+    EXPECT_TRUE(ask("\" OR 1=1 --").refused);
+}
+
+TEST_F(AssistantTest, EvaluationSeesTheQuoteBehindARefusal) {
+    AssistantSettings strict;
+    strict.threshold = 1;
+    assistant_->set_settings(strict);
+    eval::QaQuestion question;
+    question.question = "By when must carried days be taken?";
+    auto reply = ask_for_evaluation(*assistant_, {})(question);
+    ASSERT_TRUE(reply);
+    EXPECT_TRUE(reply->refused);
+    ASSERT_EQ(reply->quotes.size(), 1u);
+    EXPECT_FALSE(reply->retrieved.empty());
+}
+
+TEST(AssistantSettings, TravelAsJson) {
+    AssistantSettings settings;
+    settings.threshold = 0.61;
+    settings.passages = 6;
+    auto back = settings_from_json(to_json(settings));
+    ASSERT_TRUE(back) << back.error().to_string();
+    EXPECT_EQ(back->threshold, 0.61);
+    EXPECT_EQ(back->passages, 6);
+    EXPECT_FALSE(settings_from_json({{"threshold", 7}}));
+    EXPECT_FALSE(settings_from_json({{"passages", "many"}}));
+}
+
+}  // namespace
+}  // namespace cairn::apps
