@@ -11,8 +11,12 @@
 #include "cairn/base/limits.h"
 #include "cairn/train/corpus.h"
 #include "cairn/train/export.h"
+#include "cairn/train/packing.h"
+#include "cairn/train/quote_tasks.h"
 #include "cairn/train/recipe.h"
 #include "cairn/train/stage.h"
+#include "measure.h"
+#include "model_card.h"
 
 namespace cairn::train {
 namespace {
@@ -82,7 +86,7 @@ Status encode_corpus(Work& work) {
     return {};
 }
 
-Status train_text(Work& work, std::vector<float>& weights) {
+Result<StageResult> train_text(Work& work, std::vector<float>& weights) {
     const StageRecipe& stage = work.recipe.stage1;
     RowSource source;
     source.rows = (static_cast<std::int64_t>(work.stream.size()) - 1) / stage.row_tokens;
@@ -100,9 +104,100 @@ Status train_text(Work& work, std::vector<float>& weights) {
     options.folder = work.file("stage1");
     options.seed = work.recipe.seed + 1;
     options.sink = work.options.sink;
-    CAIRN_TRY(run_stage(trainer, source, stage, options));
+    StageResult result = CAIRN_TRY(run_stage(trainer, source, stage, options));
     weights = trainer.weights();
-    return {};
+    return result;
+}
+
+/// Chats packed into rows, then some rows of plain text.
+struct ChatRows {
+    std::vector<Segment> segments;
+    std::vector<std::vector<std::int32_t>> packed;
+    std::int64_t plain = 0;
+};
+
+Result<ChatRows> make_chat_rows(Work& work) {
+    const StageRecipe& stage = work.recipe.stage2;
+    CAIRN_TRY(work.need_documents());
+    ChatRows rows;
+    std::vector<std::int64_t> lengths;
+    std::int64_t total = 0;
+    const auto wanted =
+        static_cast<std::int64_t>(static_cast<double>(stage.tokens) * (1.0 - stage.plain_share));
+    for (std::uint64_t round = 0; total < wanted; ++round) {
+        QuoteTaskOptions options;
+        options.seed = work.recipe.seed + 1000 + round;
+        options.count = 2000;
+        const std::vector<QuoteTask> tasks = make_quote_tasks(work.documents, options);
+        if (tasks.empty()) return make_error(Code::kInvalid, "the corpus gives no reading tasks");
+        for (const QuoteTask& task : tasks) {
+            const auto chat =
+                CAIRN_TRY(text::render_chat(*work.tokenizer, quote_chat(task), false));
+            Result<Segment> segment = to_segment(chat, stage.row_tokens);
+            if (!segment) continue;  // too long: the generator bounds characters, not tokens
+            lengths.push_back(static_cast<std::int64_t>(segment->tokens.size()));
+            total += lengths.back();
+            rows.segments.push_back(std::move(*segment));
+        }
+    }
+    rows.packed = pack_best_fit(lengths, stage.row_tokens);
+    const auto packed = static_cast<double>(rows.packed.size());
+    rows.plain = static_cast<std::int64_t>(packed * stage.plain_share / (1.0 - stage.plain_share));
+    return rows;
+}
+
+Result<StageResult> train_chats(Work& work, std::vector<float>& weights) {
+    const StageRecipe& stage = work.recipe.stage2;
+    const ChatRows rows = CAIRN_TRY(make_chat_rows(work));
+    const auto chats = static_cast<std::int64_t>(rows.packed.size());
+    const std::int64_t plain_there =
+        (static_cast<std::int64_t>(work.stream.size()) - 1) / stage.row_tokens;
+    const auto eos = work.tokenizer->eos();
+    RowSource source;
+    source.rows = chats + std::min(rows.plain, plain_there);
+    Sha256 digest;
+    for (const Segment& segment : rows.segments) {
+        digest.field({reinterpret_cast<const char*>(segment.tokens.data()),
+                      segment.tokens.size() * sizeof(std::int32_t)});
+    }
+    digest.field({reinterpret_cast<const char*>(weights.data()), weights.size() * sizeof(float)});
+    source.digest = digest.hex();
+    source.add = [&](Batch& batch, std::int64_t row) {
+        if (row >= chats) {  // from the end of the stream: the first stage may not have read it
+            add_row(batch, work.stream, plain_there - 1 - (row - chats), stage.row_tokens, eos);
+            return;
+        }
+        for (std::int32_t item : rows.packed[static_cast<std::size_t>(row)]) {
+            const Segment& segment = rows.segments[static_cast<std::size_t>(item)];
+            batch.add_segment(segment.tokens, segment.labels);
+        }
+    };
+    Trainer trainer(work.pool, work.recipe.shape, work.recipe.precision, std::move(weights));
+    StageOptions options;
+    options.name = "stage2";
+    options.folder = work.file("stage2");
+    options.seed = work.recipe.seed + 2;
+    options.sink = work.options.sink;
+    StageResult result = CAIRN_TRY(run_stage(trainer, source, stage, options));
+    weights = trainer.weights();
+    return result;
+}
+
+Status measure_and_describe(Work& work, CardFacts& facts, const std::string& model) {
+    CAIRN_TRY(work.need_documents());
+    MeasureOptions options;
+    options.threads = work.options.threads;
+    options.sink = work.options.sink;
+    const auto held_out = CAIRN_TRY(read_corpus_file(work.options.corpus, "heldout"));
+    facts.measurement = CAIRN_TRY(measure(work.options.model, held_out, work.documents, options));
+    facts.recipe = work.recipe;
+    facts.model_bytes = static_cast<std::int64_t>(model.size());
+    facts.model_digest = sha256_hex(model);
+    facts.corpus_tokens = static_cast<std::int64_t>(work.stream.size());
+    facts.manifest = CAIRN_TRY(read_file(work.options.corpus / "MANIFEST.md", limits::kMiB));
+    CAIRN_TRY(write_file_atomic(work.file("measure.json"), measurement_json(facts.measurement)));
+    std::filesystem::path card = work.options.model;
+    return write_file_atomic(card.replace_extension(".md"), model_card(facts));
 }
 
 }  // namespace
@@ -114,7 +209,20 @@ Status pretrain(const PretrainOptions& options) {
     CAIRN_TRY(encode_corpus(work));
     if (options.last_stage < 1) return {};
     std::vector<float> weights;
-    CAIRN_TRY(train_text(work, weights));
+    CardFacts facts;
+    facts.text_stage = CAIRN_TRY(train_text(work, weights));
+    if (options.last_stage < 2) return {};
+    facts.chat_stage = CAIRN_TRY(train_chats(work, weights));
+    if (options.last_stage < 3) return {};
+    ModelFile meta;
+    meta.name = work.recipe.name;
+    meta.notes = {{"general.license", "apache-2.0"},
+                  {"cairn.recipe.sha256", sha256_hex(work.recipe.text)}};
+    const std::string bytes =
+        CAIRN_TRY(to_gguf(work.recipe.shape, weights, *work.tokenizer, ExportType::kQ8_0, meta));
+    CAIRN_TRY(write_file_atomic(options.model, bytes));
+    if (options.last_stage < 4) return {};
+    return measure_and_describe(work, facts, bytes);
     return {};
 }
 
