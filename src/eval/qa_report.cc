@@ -18,7 +18,8 @@ constexpr std::size_t kWorstExamples = 6;
 std::string risk_sentence(const QaReport& report) {
     const auto& c = report.gate.criteria.front();
     return fmt::format(
-        "Of {} questions that the threshold had not seen, {} were answered right or rightly "
+        "Of {} questions, each judged at a threshold that had not seen its document, {} were "
+        "answered right or rightly "
         "refused, {} wrong. With 95 % confidence at most {} of all questions get a wrong answer.",
         report.right.n, percent(report.right.mean), percent(report.wrong.mean), percent(c.bound));
 }
@@ -111,13 +112,13 @@ void add_faults(const QaReport& report, HtmlReport& page) {
 void add_all_items(const QaReport& report, HtmlReport& page) {
     std::string all;
     for (const QaJudged& item : report.items) {
-        all += fmt::format(
-            "{} [{}] {}\n  {} support {:.3f}, evidence at rank {}{}\n", item.question.id,
-            item.calibration ? "calibration" : "report", item.question.question,
-            item.right   ? "right:"
-            : item.wrong ? "WRONG:"
-                         : "refused:",
-            item.reply.support, item.evidence_rank, item.refused ? "" : "\n  " + quoted(item));
+        all += fmt::format("{} [{}] {}\n  {} support {:.3f}, evidence at rank {}{}\n",
+                           item.question.id, fault_name(item.fault), item.question.question,
+                           item.right   ? "right:"
+                           : item.wrong ? "WRONG:"
+                                        : "refused:",
+                           item.reply.support, item.evidence_rank,
+                           item.refused ? "" : "\n  " + quoted(item));
     }
     page.fold("All questions", all);
 }
@@ -140,7 +141,7 @@ nlohmann::json to_json(const QaReport& report) {
                          {"answerable", item.question.answerable},
                          {"gold_quote", item.question.quote},
                          {"gold_document", item.question.document},
-                         {"calibration", item.calibration},
+                         {"threshold", item.threshold},
                          {"support", item.reply.support},
                          {"refused", item.refused},
                          {"right", item.right},
@@ -158,6 +159,7 @@ nlohmann::json to_json(const QaReport& report) {
     }
     return {{"kind", "qa"},
             {"threshold", report.threshold},
+            {"variant", report.variant},
             {"recall_at_5", estimate_json(report.recall_at_5)},
             {"right", estimate_json(report.right)},
             {"wrong", estimate_json(report.wrong)},
@@ -183,9 +185,9 @@ std::string to_html(const QaReport& report, std::string_view scenario, std::stri
     add_faults(report, page);
     page.heading("How much to refuse");
     page.paragraph(fmt::format(
-        "Answers with a support below {:.3f} are refused. The threshold was chosen on the "
-        "questions "
-        "of other documents than those reported here. Support tells right from wrong answers with "
+        "The release refuses answers with a support below {:.3f}. In this report each question is "
+        "judged at the threshold that the questions of all other documents choose. Support tells "
+        "right from wrong answers with "
         "an AUROC of {:.2f} (0.5 is chance).",
         report.threshold, report.support_auroc));
     const std::vector<ReportSeries> series = {{"wrong answers", report.risk_coverage}};

@@ -99,6 +99,7 @@ QaFault fault_of(const QaJudged& item) {
 }
 
 void apply_threshold(QaJudged& item, double threshold) {
+    item.threshold = threshold;
     item.refused = item.reply.quotes.empty() || item.reply.support < threshold;
     item.right = item.question.answerable ? !item.refused && item.right_quote : item.refused;
     item.wrong = !item.refused && !(item.question.answerable && item.right_quote);
@@ -129,12 +130,69 @@ void split(std::vector<QaJudged>& items, double share, std::uint64_t seed) {
     }
 }
 
+/// Questions of one document are not independent; an unanswerable one stands alone.
+const std::string& cluster_of(const QaJudged& item) {
+    return item.question.answerable ? item.question.document : item.question.id;
+}
+
+struct Choice {
+    int variant = 0;
+    double threshold = 0;
+};
+
+using Variants = std::vector<std::vector<QaJudged>>;
+
+/// The variant with the most right reactions at its own threshold, all chosen without `left_out`.
+Choice choose(const Variants& variants, const std::string* left_out, double wrong_max) {
+    Choice best;
+    int best_right = -1;
+    for (std::size_t v = 0; v < variants.size(); ++v) {
+        std::vector<const QaJudged*> items;
+        for (const QaJudged& item : variants[v]) {
+            if (left_out == nullptr || cluster_of(item) != *left_out) {
+                items.push_back(&item);
+            }
+        }
+        const double threshold = choose_threshold(items, wrong_max);
+        int right = 0;
+        for (const QaJudged* item : items) {
+            QaJudged judged = *item;
+            apply_threshold(judged, threshold);
+            right += judged.right ? 1 : 0;
+        }
+        if (right > best_right) {
+            best_right = right;
+            best = {static_cast<int>(v), threshold};
+        }
+    }
+    return best;
+}
+
+/// Every question at the variant and threshold that all other documents choose: all questions are
+/// reported, none by a choice that has seen it.
+std::vector<QaJudged> judge_by_others(const Variants& variants, double wrong_max) {
+    std::map<std::string, Choice> choices;
+    std::vector<QaJudged> out;
+    for (std::size_t i = 0; i < variants.front().size(); ++i) {
+        const std::string& cluster = cluster_of(variants.front()[i]);
+        if (!choices.contains(cluster)) {
+            choices[cluster] = choose(variants, &cluster, wrong_max);
+        }
+        const Choice& choice = choices[cluster];
+        QaJudged item = variants[static_cast<std::size_t>(choice.variant)][i];
+        item.variant = choice.variant;
+        apply_threshold(item, choice.threshold);
+        out.push_back(std::move(item));
+    }
+    return out;
+}
+
 struct Column {
     std::vector<double> values;
     std::vector<std::string> clusters;
     void add(double value, const QaJudged& item) {
         values.push_back(value);
-        clusters.push_back(item.question.answerable ? item.question.document : item.question.id);
+        clusters.push_back(cluster_of(item));
     }
     Estimate estimate() const {
         Estimate out = clustered_mean(values, clusters);
@@ -176,11 +234,9 @@ void add_risk_coverage(QaReport& report) {
     std::vector<const QaJudged*> order;
     double n = 0;
     for (const QaJudged& item : report.items) {
-        if (!item.calibration) {
-            n += 1;
-            if (!item.reply.quotes.empty()) {
-                order.push_back(&item);
-            }
+        n += 1;
+        if (!item.reply.quotes.empty()) {
+            order.push_back(&item);
         }
     }
     std::stable_sort(order.begin(), order.end(), [](const QaJudged* a, const QaJudged* b) {
@@ -208,11 +264,7 @@ void summarise(const QaOptions& options, QaReport& report) {
     for (const QaJudged& item : report.items) {
         latencies.push_back(item.reply.latency_ms);
         if (item.question.answerable) {
-            // Retrieval is not fitted on the calibration part, so all questions count.
             recall.add(item.evidence_rank >= 1 && item.evidence_rank <= 5 ? 1 : 0, item);
-        }
-        if (item.calibration) {
-            continue;
         }
         right.add(item.right ? 1 : 0, item);
         wrong.add(item.wrong ? 1 : 0, item);
@@ -291,19 +343,14 @@ Result<std::vector<QaQuestion>> read_questions(const std::filesystem::path& path
     return out;
 }
 
-double choose_threshold(const std::vector<QaJudged>& items, double wrong_max) {
+double choose_threshold(std::vector<const QaJudged*> order, double wrong_max) {
     // Conformal risk control (Angelopoulos et al. 2022): with (wrong + 1) / (n + 1) <= wrong_max on
-    // the calibration part, the expected share of wrong answers on new questions is <= wrong_max.
-    std::vector<const QaJudged*> order;
-    for (const QaJudged& item : items) {
-        if (!item.reply.quotes.empty()) {
-            order.push_back(&item);
-        }
-    }
+    // labelled questions, the expected share of wrong answers on new ones is <= wrong_max.
+    const auto n = static_cast<double>(order.size());
+    std::erase_if(order, [](const QaJudged* item) { return item->reply.quotes.empty(); });
     std::stable_sort(order.begin(), order.end(), [](const QaJudged* a, const QaJudged* b) {
         return a->reply.support > b->reply.support;
     });
-    const double n = static_cast<double>(items.size());
     double wrong = 0;
     double accepted = 2;  // more than any support
     std::size_t i = 0;
@@ -324,32 +371,36 @@ double choose_threshold(const std::vector<QaJudged>& items, double wrong_max) {
 
 Result<QaReport> run_qa_suite(const std::vector<QaQuestion>& questions, const Ask& ask,
                               const QaOptions& options, Progress* progress) {
-    if (questions.empty()) {
+    return run_qa_suite(questions, std::vector<Ask>{ask}, options, progress);
+}
+
+Result<QaReport> run_qa_suite(const std::vector<QaQuestion>& questions,
+                              const std::vector<Ask>& variants, const QaOptions& options,
+                              Progress* progress) {
+    if (questions.empty() || variants.empty()) {
         return make_error(Code::kInvalid, "the test has no questions",
                           "add questions to the scenario's `test` file");
     }
+    Variants asked;
+    for (const Ask& ask : variants) {
+        std::vector<QaJudged>& items = asked.emplace_back();
+        for (const QaQuestion& question : questions) {
+            if (interrupted()) {
+                return make_error(Code::kCancelled, "stopped while asking the test questions");
+            }
+            QaReply reply = CAIRN_TRY(ask(question));
+            items.push_back(judge(question, std::move(reply)));
+            if (progress != nullptr) {
+                progress->advance(1, question.id);
+            }
+        }
+        split(items, options.calibration_share, options.seed);
+    }
     QaReport report;
-    for (const QaQuestion& question : questions) {
-        if (interrupted()) {
-            return make_error(Code::kCancelled, "stopped while asking the test questions");
-        }
-        QaReply reply = CAIRN_TRY(ask(question));
-        report.items.push_back(judge(question, std::move(reply)));
-        if (progress != nullptr) {
-            progress->advance(1, question.id);
-        }
-    }
-    split(report.items, options.calibration_share, options.seed);
-    std::vector<QaJudged> calibration;
-    for (const QaJudged& item : report.items) {
-        if (item.calibration) {
-            calibration.push_back(item);
-        }
-    }
-    report.threshold = choose_threshold(calibration, options.gate.wrong_max);
-    for (QaJudged& item : report.items) {
-        apply_threshold(item, report.threshold);
-    }
+    const Choice release = choose(asked, nullptr, options.gate.wrong_max);
+    report.variant = release.variant;
+    report.threshold = release.threshold;
+    report.items = judge_by_others(asked, options.gate.wrong_max);
     summarise(options, report);
     return report;
 }

@@ -57,9 +57,11 @@ void summarise(const GateConfig& gate, bool with_replies, StyleReport& report) {
         base.push_back(item.base_loss);
         tuned.push_back(item.tuned_loss);
         gain.push_back(item.base_loss - item.tuned_loss);
-        base_structure.push_back(item.base_structure);
-        tuned_structure.push_back(item.tuned_structure);
-        structure_gain.push_back(item.tuned_structure - item.base_structure);
+        if (!item.base_reply.empty() || !item.tuned_reply.empty()) {
+            base_structure.push_back(item.base_structure);
+            tuned_structure.push_back(item.tuned_structure);
+            structure_gain.push_back(item.tuned_structure - item.base_structure);
+        }
         report.improved += gain.back() > 0 ? 1 : 0;
     }
     report.base_loss = mean_estimate(base);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Measures a question-answering scenario: asks every test question, judges each answer against its
-// gold, chooses the support threshold on one part of the documents and reports on the other.
+// gold, and reports every question at a support threshold chosen on the other documents.
 #pragma once
 
 #include <filesystem>
@@ -63,11 +63,14 @@ std::string_view fault_name(QaFault fault);
 struct QaJudged {
     QaQuestion question;
     QaReply reply;
-    bool calibration = false;  ///< used to choose the threshold, not in the report's figures
+    /// Of the half of the documents on which a caller may choose weights of its own.
+    bool calibration = false;
+    double threshold = 0;      ///< chosen on the questions of all other documents
+    int variant = 0;           ///< chosen likewise
     int evidence_rank = 0;     ///< 1-based rank of the first passage with the gold quote; 0: none
     bool right_quote = false;  ///< the quotes hold the evidence
     bool exact_quote = false;  ///< every quote stands in a retrieved passage, byte for byte folded
-    bool refused = false;      ///< at the chosen threshold
+    bool refused = false;      ///< at this threshold
     bool right = false;        ///< answered with the right quote, or refused an unanswerable one
     bool wrong = false;        ///< answered with a wrong quote or what is not there
     double f1 = 0;             ///< of the quote against the gold quote
@@ -77,7 +80,8 @@ struct QaJudged {
 
 struct QaReport {
     std::vector<QaJudged> items;
-    double threshold = 0;     ///< answers with less support are refused
+    double threshold = 0;     ///< chosen on all questions: what a release should use
+    int variant = 0;          ///< likewise: index of the asker
     Estimate recall_at_5;     ///< over answerable questions of the report part
     Estimate right;           ///< of all questions
     Estimate wrong;           ///< of all questions
@@ -97,7 +101,6 @@ struct QaReport {
 
 struct QaOptions {
     GateConfig gate;
-    /// Share of the documents whose questions choose the threshold.
     double calibration_share = 0.5;
     std::uint64_t seed = 1;
 };
@@ -105,9 +108,16 @@ struct QaOptions {
 Result<QaReport> run_qa_suite(const std::vector<QaQuestion>& questions, const Ask& ask,
                               const QaOptions& options, Progress* progress = nullptr);
 
+/// Asks in several ways (weights of the model, ...) and lets all other documents choose the way and
+/// the threshold for each question: the choice never sees what it is reported on. Of equal ways the
+/// first wins.
+Result<QaReport> run_qa_suite(const std::vector<QaQuestion>& questions,
+                              const std::vector<Ask>& variants, const QaOptions& options,
+                              Progress* progress = nullptr);
+
 /// The lowest threshold whose wrong share on `items` stays at most `wrong_max`, between two
 /// observed supports; refuses all when none does.
-double choose_threshold(const std::vector<QaJudged>& items, double wrong_max);
+double choose_threshold(std::vector<const QaJudged*> items, double wrong_max);
 
 nlohmann::json to_json(const QaReport& report);
 /// A page that a manager can read first and an engineer to the end.

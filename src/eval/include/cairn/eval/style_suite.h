@@ -25,7 +25,8 @@ struct StyleExample {
 struct StyleModel {
     /// Mean loss of the reply's tokens in nats.
     std::function<Result<double>(const StyleExample&)> loss;
-    /// A reply to the prompt; may be empty: no structure is measured.
+    /// A reply to the prompt. Without the function, or for examples where both models' replies are
+    /// empty, no structure is measured.
     std::function<Result<std::string>(const StyleExample&)> reply;
 };
 
