@@ -7,7 +7,7 @@
 namespace cairn::data {
 namespace {
 
-constexpr std::array<store::Migration, 1> kMigrations = {{
+constexpr std::array<store::Migration, 2> kMigrations = {{
     {1, R"sql(
 CREATE TABLE documents (
   source TEXT NOT NULL,
@@ -28,6 +28,35 @@ CREATE TABLE documents (
   readers INTEGER NOT NULL,
   PRIMARY KEY (source, path)
 ) WITHOUT ROWID;
+)sql"},
+    {2, R"sql(
+CREATE TABLE clean_documents (
+  id TEXT PRIMARY KEY,
+  source TEXT NOT NULL,
+  path TEXT NOT NULL,
+  text_digest TEXT NOT NULL,
+  map_digest TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE changes (
+  source TEXT NOT NULL,
+  position INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  document TEXT NOT NULL,
+  path TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  span_begin INTEGER NOT NULL,
+  span_end INTEGER NOT NULL,
+  before_digest TEXT NOT NULL,
+  after TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  other TEXT NOT NULL,
+  PRIMARY KEY (source, position)
+) WITHOUT ROWID;
+CREATE INDEX changes_document ON changes (document);
+CREATE INDEX changes_id ON changes (id);
+CREATE TABLE reverted_changes (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE pseudonyms (name TEXT PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL);
+CREATE TABLE cleaned_sources (source TEXT PRIMARY KEY) WITHOUT ROWID;
 )sql"},
 }};
 

@@ -28,7 +28,7 @@ struct IngestOptions {
 };
 
 struct IngestSummary {
-    std::int64_t files = 0;      ///< in the folder now
+    std::int64_t files = 0;  ///< in the folder now
     std::int64_t done = 0;
     std::int64_t skipped = 0;
     std::int64_t failed = 0;
@@ -36,7 +36,7 @@ struct IngestSummary {
     std::int64_t removed = 0;    ///< gone since an earlier run
     std::int64_t bytes_read = 0;
     double seconds = 0;
-    std::string corpus_digest;   ///< of this source
+    std::string corpus_digest;  ///< of this source
 };
 
 /// Errors: kNotFound and kDenied for the folder itself, kExhausted for a full disk (what was

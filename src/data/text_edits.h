@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Edits of a text as spans and replacements, applied in one pass with a map of offsets.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cairn/data/clean.h"
+
+namespace cairn::data {
+
+struct Edit {
+    text::Span span;
+    std::string after;
+    ChangeKind kind = ChangeKind::kUnicode;
+    std::string reason;
+};
+
+struct EditedText {
+    std::string text;
+    OffsetMap map;
+};
+
+/// `edits` in order of span.begin, without overlaps.
+EditedText apply_edits(std::string_view text, const std::vector<Edit>& edits);
+
+/// Broken or hidden characters: normal form C, control and format characters, double encoding.
+std::vector<Edit> unicode_edits(std::string_view text);
+
+/// Lines and sentences that repeat across the documents of one source. texts[i] belongs to
+/// documents[i]; the first document keeps its copy, so that nothing is lost.
+std::vector<std::vector<Edit>> boilerplate_edits(const std::vector<text::Document>& documents,
+                                                 const std::vector<EditedText>& texts);
+
+/// A document that is left out, and for which one.
+struct LeftOut {
+    std::size_t document = 0;
+    std::size_t kept = 0;
+    ChangeKind kind = ChangeKind::kExactDuplicate;
+    std::string reason;
+};
+
+/// Exact and near duplicates and old versions within each source.
+std::vector<LeftOut> find_left_out(const std::vector<text::Document>& documents,
+                                   const std::vector<EditedText>& texts,
+                                   const std::vector<std::int64_t>& modified_ns);
+
+/// The same sentence with other numbers in two documents (spans in the edited texts).
+std::vector<Contradiction> find_contradictions(const std::vector<text::Document>& documents,
+                                               const std::vector<EditedText>& texts);
+
+/// True when the two texts have a sentence in common except for its numbers.
+bool numbers_differ(std::string_view a, std::string_view b);
+
+/// The newest date that path, title and the text's head tell, as yyyymmdd (missing parts 0).
+int date_evidence(const text::Document& document);
+
+}  // namespace cairn::data
