@@ -136,6 +136,12 @@ Result<StageResult> run_stage(Trainer& trainer, const RowSource& source, const S
                                 .hex();
     CAIRN_TRY(make_folders(options.folder));
     CAIRN_TRY(resume(trainer, options, run, result));
+    if (trainer.steps_done() > plan.steps()) {
+        return make_error(Code::kInvalid,
+                          fmt::format("expected a checkpoint of at most {} steps, found {}",
+                                      plan.steps(), trainer.steps_done()),
+                          "plan more tokens, or use another work folder");
+    }
     const double before = result.seconds;
     const double start = now_seconds();
     double saved = start;
