@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "cairn/kernels/kernels.h"
 
@@ -88,6 +89,9 @@ Sample Sampler::next(std::span<const float> logits, const TokenMask* mask) {
             if (!mask->test(id)) continue;
             values_[static_cast<std::size_t>(id)] += mask->bias(id);
         }
+        // NaN has no order; the log-probability still tells the caller of it.
+        float& value = values_[static_cast<std::size_t>(id)];
+        if (std::isnan(value)) value = -std::numeric_limits<float>::infinity();
         candidates_.push_back(id);
         kept_.push_back(values_[static_cast<std::size_t>(id)]);
     }

@@ -8,6 +8,7 @@
 #include <cctype>
 #include <cstring>
 #include <future>
+#include <limits>
 #include <thread>
 
 #include "cairn/engine/quote_constraint.h"
@@ -318,6 +319,26 @@ TEST(Scheduler, SharesEngineTimeOutCompletely) {
     EXPECT_EQ(metrics.input_tokens, input);
     EXPECT_EQ(metrics.output_tokens, output);
     EXPECT_EQ(metrics.requests_done, 6);
+}
+
+TEST(Scheduler, DamagedWeightsAreAnErrorNotAnAnswer) {
+    std::string bytes = testing::test_model_bytes({});
+    {
+        const auto file = format::GgufFile::parse(std::as_bytes(std::span(bytes))).value();
+        const auto norm = file.find_tensor("output_norm.weight")->bytes;
+        const float damage = std::numeric_limits<float>::quiet_NaN();
+        std::memcpy(const_cast<std::byte*>(norm.data()), &damage, sizeof damage);
+    }
+    Scheduler scheduler(Model::from_bytes(std::move(bytes)).value());
+    for (const float temperature : {0.0F, 1.0F}) {
+        GenerateRequest request = simple(10, 5);
+        request.sampling.temperature = temperature;
+        request.sampling.top_p = 0.5F;
+        const auto result = scheduler.generate(std::move(request));
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().code, Code::kInvalid);
+    }
+    EXPECT_EQ(scheduler.metrics().requests_failed, 2);
 }
 
 TEST(Scheduler, ConstrainedAnswersAreQuotes) {
