@@ -188,6 +188,7 @@ SupportFeatures features_of(const std::vector<Candidate>& candidates) {
     out.passage = best.passage_coverage;
     out.gap = gap_to_next_passage(candidates);
     out.numbers = best.sentence.numbers;
+    out.kind = best.sentence.kind;
     out.model_margin = best.model_margin;
     return out;
 }
@@ -199,8 +200,10 @@ double support_of(const SupportFeatures& features, const AssistantSettings& sett
     const double numbers = features.numbers ? 1.0 : 0.5;
     const double lexical = 0.45 * features.coverage + 0.40 * features.sentence +
                            0.10 * features.passage + 0.05 * std::min(1.0, 4 * features.gap);
+    // A question for a price is hardly answered by a sentence without one.
+    const double kind = 0.5 + 0.5 * features.kind;
     const double model = settings.margin_weight * std::tanh(features.model_margin);
-    return std::clamp(numbers * lexical + model, 0.0, 1.0);
+    return std::clamp(numbers * kind * lexical + model, 0.0, 1.0);
 }
 
 Assistant::Assistant(knowledge::Index index, std::shared_ptr<engine::Scheduler> scheduler,

@@ -48,6 +48,7 @@ nlohmann::json trace_json(const Trace& trace) {
               {"passage", f.passage},
               {"gap", f.gap},
               {"numbers", f.numbers},
+              {"kind", f.kind},
               {"model_margin", f.model_margin}}}};
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Right quotes with their places, refusals in the right language, newer versions first.
 #include "cairn/apps/assistant.h"
 
 #include <gtest/gtest.h>

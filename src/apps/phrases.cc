@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// One row per language; a language that is not here is answered in English.
 #include "phrases.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Three verdicts, decided by bounds.
 #include "cairn/eval/gate.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Scores in several scripts, and what counts as the right quote.
 #include "cairn/eval/metrics.h"
 
 #include <gmock/gmock.h>

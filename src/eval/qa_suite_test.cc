@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Suites with made-up assistants whose faults are known.
 #include "cairn/eval/qa_suite.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Verdict, gate table and the wording of intervals.
 #include "report_parts.h"
 
 #include <fmt/format.h>

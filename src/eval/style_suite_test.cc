@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Suites with made-up models whose losses are known.
 #include "cairn/eval/style_suite.h"
 
 #include <gtest/gtest.h>

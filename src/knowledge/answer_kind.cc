@@ -52,9 +52,9 @@ constexpr std::string_view kTimeCues[] = {
 constexpr std::string_view kPercentCues[] = {"percent", "what share",     "which share",
                                              "prozent", "welcher anteil", "百分之几"};
 constexpr std::string_view kMoneyCues[] = {
-    "cost",      "price",   "fee ",   "fee?",  "charge", "pay ", "pay?",  "paid for",
-    "allowance", "deposit", "budget", "value", "worth",  "kost", "preis", "gebühr",
-    "zahl",      "betrag",  "费用",   "价格",  "多少钱", "收费", "押金"};
+    "cost",    "price",  "fee ",    "fee?",  "charge", "pay ",   "pay?",   "paid for", "allowance",
+    "deposit", "budget", "value",   "worth", "kost",   "preis",  "gebühr", "zahl",     "betrag",
+    "earn",    "salary", "verdien", "费用",  "价格",   "多少钱", "收费",   "押金"};
 constexpr std::string_view kAmountAsked[] = {"how much",  "what is",    "what are",   "what do",
                                              "what does", "which",      "up to what", "wie viel",
                                              "wieviel",   "was ",       "wie hoch",   "welche",
@@ -89,9 +89,10 @@ constexpr std::string_view kMeasureUnits[] = {
     "km",          "litre",     "litres",     "liter",       "l",      "knots",     "degrees",
     "bar",         "inch",      "inches",     "volt",        "watt"};
 constexpr std::string_view kNumberWords[] = {
-    "one",    "two",    "three",   "four",   "five",   "six",  "seven", "eight", "nine", "ten",
-    "eleven", "twelve", "fifteen", "twenty", "thirty", "half", "once",  "twice", "ein",  "zwei",
-    "drei",   "vier",   "fünf",    "sechs",  "sieben", "acht", "neun",  "zehn",  "zwölf"};
+    "two",  "three",  "four",   "five",    "six",    "seven",  "eight", "nine",
+    "ten",  "eleven", "twelve", "fifteen", "twenty", "thirty", "zwei",  "drei",
+    "vier", "fünf",   "sechs",  "sieben",  "acht",   "neun",   "zehn",  "zwölf"};
+constexpr std::string_view kVagueNumbers[] = {"one", "half", "once", "twice", "ein", "eine"};
 constexpr std::string_view kHanNumerals = "一二三四五六七八九十百千两半";
 
 constexpr std::string_view kHanMoney[] = {"元", "欧元", "英镑", "美元"};
@@ -110,7 +111,8 @@ struct Facts {
     std::set<std::string, std::less<>> words;
     std::string folded;
     bool digits = false;
-    bool number = false;  ///< digits or a number word
+    bool counted = false;  ///< digits or a number word above one
+    bool number = false;   ///< the same, or "one", "once", "half"
 };
 
 Facts facts_of(std::string_view sentence) {
@@ -122,8 +124,10 @@ Facts facts_of(std::string_view sentence) {
     out.digits = std::any_of(out.folded.begin(), out.folded.end(), [](char c) {
         return std::isdigit(static_cast<unsigned char>(c)) != 0;
     });
-    out.number = out.digits || std::any_of(std::begin(kNumberWords), std::end(kNumberWords),
-                                           [&](auto w) { return out.words.contains(w); });
+    auto has = [&](std::string_view word) { return out.words.contains(word); };
+    out.counted = out.digits || std::any_of(std::begin(kNumberWords), std::end(kNumberWords), has);
+    out.number =
+        out.counted || std::any_of(std::begin(kVagueNumbers), std::end(kVagueNumbers), has);
     for (std::size_t i = 0; i + 3 <= kHanNumerals.size() && !out.number; i += 3) {
         out.number = out.folded.find(kHanNumerals.substr(i, 3)) != std::string::npos;
     }
@@ -166,9 +170,10 @@ bool is_of_kind(const Facts& facts, AnswerKind kind) {
             return facts.number &&
                    (has_word(facts, kDurationUnits) || any_in(facts.folded, kHanDuration));
         case AnswerKind::kTime:
+            // "once a month" is no date: a time needs digits or a name.
             return has_word(facts, kTimeWords) || has_clock_or_year(facts) ||
-                   (facts.number &&
-                    (has_word(facts, kDurationUnits) || any_in(facts.folded, kHanTime)));
+                   (facts.number && any_in(facts.folded, kHanTime)) ||
+                   (facts.counted && has_word(facts, kDurationUnits));
         case AnswerKind::kPercent:
             return facts.number &&
                    (facts.folded.find('%') != std::string::npos ||

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What questions ask for and sentences hold, in three languages.
 #include "cairn/knowledge/answer_kind.h"
 
 #include <gtest/gtest.h>
@@ -28,6 +29,8 @@ TEST(AnswerKind, IsSeenInTheSentence) {
     EXPECT_EQ(holds_kind("See room 12.", AnswerKind::kDuration), 0.4);
     EXPECT_EQ(holds_kind("Open until 16:30.", AnswerKind::kTime), 1);
     EXPECT_EQ(holds_kind("Due by 31 March.", AnswerKind::kTime), 1);
+    EXPECT_LT(holds_kind("Paid at least once a month.", AnswerKind::kTime), 1);
+    EXPECT_EQ(holds_kind("Replaced after seven years.", AnswerKind::kTime), 1);
     EXPECT_EQ(holds_kind("按百分之三抽样", AnswerKind::kPercent), 1);
     EXPECT_EQ(holds_kind("交货期为四十五天", AnswerKind::kDuration), 1);
     EXPECT_EQ(holds_kind("Anything goes.", AnswerKind::kAny), 1);

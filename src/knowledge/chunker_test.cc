@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Chunks keep to their sections, sentences to their bytes.
 #include "cairn/knowledge/chunker.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Quotes are found where they stand, and nowhere else.
 #include "cairn/knowledge/citation.h"
 
 #include <gtest/gtest.h>

@@ -178,13 +178,9 @@ Hit read_hit(const Statement& row, const std::vector<QueryTerm>& terms, std::str
     hit.bm25 = -row.real(12);
     const std::string_view headings = row.view(10);
     const std::vector<text::Span> spans = read_spans(row.view(9));
-    std::vector<std::string> held;
-    for (std::string_view part : {headings, std::string_view(hit.text)}) {
-        for (IndexTerm& term : index_terms(part)) {
-            held.push_back(std::move(term.text));
-        }
-    }
-    std::sort(held.begin(), held.end());
+    TermSet held;
+    held.add(headings);
+    held.add(hit.text);
     hit.coverage = coverage_of(terms, held);
     hit.sentences = score_sentences(terms, question, headings, hit.text, spans);
     for (SentenceScore& sentence : hit.sentences) {

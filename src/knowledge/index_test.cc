@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Search in several scripts, hostile questions, incremental and atomic builds.
 #include "cairn/knowledge/index.h"
 
 #include <gtest/gtest.h>

@@ -8,6 +8,7 @@
 #include "cairn/knowledge/answer_kind.h"
 #include "cairn/knowledge/citation.h"
 #include "cairn/knowledge/fts_tokenizer.h"
+#include "cairn/knowledge/word_vectors.h"
 #include "cairn/text/unicode.h"
 
 namespace cairn::knowledge {
@@ -16,32 +17,17 @@ namespace {
 // A stop word still breaks ties between otherwise equal sentences.
 constexpr double kStopWeight = 0.05;
 
+// A word of like meaning counts a part of the word itself, between these two cosines. Below the
+// first, neighbours in the vector space are mere company ("Saturday" beside "holiday").
+constexpr double kLikeCredit = 0.5;
+constexpr double kLikeLeast = 0.40;
+constexpr double kLikeFull = 0.70;
+
 // Weights of the parts of a sentence's score; they sum to 1.
 constexpr double kOwnPart = 0.45;      // the words stand in the sentence itself
 constexpr double kContextPart = 0.25;  // or in its headings and the sentence before
 constexpr double kPairPart = 0.10;     // neighbouring words of the question stand together
 constexpr double kKindPart = 0.20;     // "how much" is answered by an amount
-
-std::vector<std::string> sorted_terms(std::string_view text) {
-    std::vector<std::string> out;
-    for (IndexTerm& term : index_terms(text)) {
-        out.push_back(std::move(term.text));
-    }
-    std::sort(out.begin(), out.end());
-    return out;
-}
-
-bool contains(const std::vector<std::string>& sorted, const std::string& term) {
-    return std::binary_search(sorted.begin(), sorted.end(), term);
-}
-
-std::vector<std::string> merged(const std::vector<std::string>& a,
-                                const std::vector<std::string>& b) {
-    std::vector<std::string> out;
-    out.reserve(a.size() + b.size());
-    std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(out));
-    return out;
-}
 
 /// Share of the question's neighbouring content terms that stand within three places, either way.
 double pair_share(std::span<const QueryTerm> query, const std::vector<IndexTerm>& terms) {
@@ -85,18 +71,50 @@ std::vector<QueryTerm> weigh_query(
         const bool stop = is_stop_term(text::casefold(term.span.of(question)));
         weighed.weight = stop ? weighed.idf * kStopWeight : weighed.idf;
         weighed.has_digit = term.has_digit;
+        weighed.word = term.has_digit || stop ? -1 : WordVectors::bundled().find(term.text);
         weighed.text = std::move(term.text);
         out.push_back(std::move(weighed));
     }
     return out;
 }
 
-double coverage_of(std::span<const QueryTerm> query, const std::vector<std::string>& sorted_terms) {
+void TermSet::add(std::string_view text) {
+    const WordVectors& vectors = WordVectors::bundled();
+    for (IndexTerm& term : index_terms(text)) {
+        const std::int32_t word = term.has_digit ? -1 : vectors.find(term.text);
+        if (word >= 0) {
+            words_.insert(word);
+        }
+        terms_.insert(std::move(term.text));
+    }
+}
+
+void TermSet::add(const TermSet& other) {
+    terms_.insert(other.terms_.begin(), other.terms_.end());
+    words_.insert(other.words_.begin(), other.words_.end());
+}
+
+double TermSet::match(const QueryTerm& term) const {
+    if (terms_.contains(term.text)) {
+        return 1;
+    }
+    if (term.word < 0) {
+        return 0;
+    }
+    const WordVectors& vectors = WordVectors::bundled();
+    double best = 0;
+    for (const std::int32_t word : words_) {
+        best = std::max(best, vectors.cosine(term.word, word));
+    }
+    return kLikeCredit * std::clamp((best - kLikeLeast) / (kLikeFull - kLikeLeast), 0.0, 1.0);
+}
+
+double coverage_of(std::span<const QueryTerm> query, const TermSet& terms) {
     double all = 0;
     double found = 0;
     for (const QueryTerm& term : query) {
         all += term.weight;
-        found += contains(sorted_terms, term.text) ? term.weight : 0;
+        found += term.weight * terms.match(term);
     }
     return all > 0 ? found / all : 0;
 }
@@ -105,15 +123,19 @@ std::vector<SentenceScore> score_sentences(std::span<const QueryTerm> query,
                                            std::string_view question, std::string_view headings,
                                            std::string_view text,
                                            std::span<const text::Span> spans) {
-    const std::vector<std::string> heading_terms = sorted_terms(headings);
+    TermSet heading_terms;
+    heading_terms.add(headings);
     const AnswerKind kind = asked_kind(question);
     std::vector<SentenceScore> out;
-    std::vector<std::string> before;
+    TermSet before;
     for (const text::Span& span : spans) {
         const std::string_view sentence = span.of(text);
         const std::vector<IndexTerm> terms = index_terms(sentence);
-        std::vector<std::string> own = sorted_terms(sentence);
-        const std::vector<std::string> around = merged(merged(own, before), heading_terms);
+        TermSet own;
+        own.add(sentence);
+        TermSet around = own;
+        around.add(before);
+        around.add(heading_terms);
         SentenceScore score;
         score.span = span;
         score.text = one_line(sentence);
@@ -122,7 +144,7 @@ std::vector<SentenceScore> score_sentences(std::span<const QueryTerm> query,
         score.pairs = pair_share(query, terms);
         score.kind = holds_kind(sentence, kind);
         for (const QueryTerm& term : query) {
-            score.numbers = score.numbers && (!term.has_digit || contains(around, term.text));
+            score.numbers = score.numbers && (!term.has_digit || around.contains(term.text));
         }
         score.score = kOwnPart * score.coverage + kContextPart * score.context +
                       kPairPart * score.pairs + kKindPart * score.kind;

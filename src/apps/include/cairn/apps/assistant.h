@@ -39,6 +39,7 @@ struct SupportFeatures {
     double passage = 0;       ///< coverage of its passage
     double gap = 0;           ///< to the best sentence of another passage
     bool numbers = true;      ///< every number and identifier of the question is there
+    double kind = 1;          ///< the quote holds the kind of thing that is asked for
     double model_margin = 0;  ///< nats per token, quote over refusal; 0 without a model
 };
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,21 @@ struct QueryTerm {
     double idf = 0;     ///< ln(1 + (N - df + 0.5) / (df + 0.5)), N chunks
     double weight = 0;  ///< idf, lowered for stop words
     bool has_digit = false;
+    std::int32_t word = -1;  ///< row in the bundled word vectors
+};
+
+/// Terms of a sentence or passage, ready to be compared with a question.
+class TermSet {
+  public:
+    void add(std::string_view text);
+    void add(const TermSet& other);
+    /// 1 for the term itself, up to 0.6 for a word of like meaning, else 0.
+    double match(const QueryTerm& term) const;
+    bool contains(const std::string& term) const { return terms_.contains(term); }
+
+  private:
+    std::set<std::string, std::less<>> terms_;
+    std::set<std::int32_t> words_;
 };
 
 /// `frequency` gives the number of chunks that hold a term; `chunks` is N.
@@ -46,6 +62,6 @@ std::vector<SentenceScore> score_sentences(std::span<const QueryTerm> query,
                                            std::span<const text::Span> spans);
 
 /// Share of the query's weight that these terms hold.
-double coverage_of(std::span<const QueryTerm> query, const std::vector<std::string>& sorted_terms);
+double coverage_of(std::span<const QueryTerm> query, const TermSet& terms);
 
 }  // namespace cairn::knowledge
