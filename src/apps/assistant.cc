@@ -159,10 +159,18 @@ Result<std::vector<text::TokenId>> make_prompt(const engine::Model& model,
                                 knowledge::one_line(hit->text)});
         }
         const auto messages = text::quote_prompt(passages, question);
-        text::RenderedChat chat = CAIRN_TRY(text::render_chat(model.tokenizer(), messages, true));
-        const auto size = static_cast<std::int64_t>(chat.ids.size());
+        std::vector<text::TokenId> ids;
+        if (model.has_chat()) {
+            ids = CAIRN_TRY(text::render_chat(model.tokenizer(), messages, true)).ids;
+        } else {
+            // A base model ranks plain text that goes on with the answer.
+            text::EncodeOptions options;
+            options.add_bos = true;
+            ids = model.tokenizer().encode(messages.front().content + "\n", options);
+        }
+        const auto size = static_cast<std::int64_t>(ids.size());
         if (size + room_for_answer <= model.config().context || hits.size() <= 1) {
-            return std::move(chat.ids);
+            return ids;
         }
         hits.pop_back();
     }

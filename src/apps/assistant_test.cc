@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "../engine/test_model.h"
 #include "cairn/apps/calibrate.h"
 #include "cairn/store/database.h"
 
@@ -140,6 +141,41 @@ TEST_F(AssistantTest, EvaluationSeesTheQuoteBehindARefusal) {
     EXPECT_TRUE(reply->refused);
     ASSERT_EQ(reply->quotes.size(), 1u);
     EXPECT_FALSE(reply->retrieved.empty());
+}
+
+TEST_F(AssistantTest, AModelReordersButCannotInvent) {
+    engine::testing::TestModelOptions options;
+    options.context = 2048;
+    auto scheduler = std::make_shared<engine::Scheduler>(engine::testing::test_model(options));
+    auto index = knowledge::Index::open(*database_);
+    ASSERT_TRUE(index);
+    AssistantSettings settings;
+    settings.threshold = 0;
+    Assistant assistant(std::move(*index), scheduler, nullptr, settings);
+    AssistantRequest request;
+    request.question = "By when must carried days be taken?";
+    auto first = assistant.answer(request);
+    ASSERT_TRUE(first) << first.error().to_string();
+    EXPECT_GT(first->usage.input_tokens, 0);
+    ASSERT_FALSE(first->trace.candidates.empty());
+    EXPECT_LT(first->trace.candidates.front().model_logprob, 0);
+    bool stands = false;
+    for (const text::Document& document : documents_) {
+        stands = stands || document.text.find(first->quotes.at(0).quote) != std::string::npos;
+    }
+    EXPECT_TRUE(stands);
+    auto second = assistant.answer(request);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(first->text, second->text);
+    EXPECT_EQ(first->support, second->support);
+
+    // Among equal counts the smallest weight wins: a random model is not listened to.
+    eval::QaQuestion question{
+        "q",       request.question, true, "31 March", "Carried days must be taken by 31 March.",
+        "leave.md"};
+    auto weight = choose_model_weight(assistant, {question}, {});
+    ASSERT_TRUE(weight);
+    EXPECT_EQ(*weight, 0);
 }
 
 TEST(AssistantSettings, TravelAsJson) {
