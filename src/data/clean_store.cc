@@ -126,6 +126,22 @@ Status replace_result(store::Store& store, const Corpus& corpus, const CleanResu
     return transaction.commit();
 }
 
+constexpr std::string_view kSelectClean =
+    "SELECT c.id, c.source, c.path, c.text_digest, d.file_digest, d.size FROM clean_documents c "
+    "JOIN documents d ON d.id = c.id WHERE d.state = 'done'";
+
+Result<text::Document> read_clean(store::Store& store, const store::Statement& row) {
+    text::Document document;
+    document.id = row.text(0);
+    document.source = row.text(1);
+    document.path = row.text(2);
+    document.file_digest = row.text(4);
+    document.file_bytes = row.integer(5);
+    std::string json = CAIRN_TRY(store.blobs().get(row.view(3)));
+    CAIRN_TRY(document_from_json(json, document));
+    return document;
+}
+
 CleanSummary summarise(const Corpus& corpus, const CleanResult& result) {
     CleanSummary summary;
     summary.documents_in = static_cast<std::int64_t>(corpus.documents.size());
@@ -164,34 +180,33 @@ Result<CleanSummary> clean_sources(store::Store& store, const std::vector<std::s
 
 Result<std::vector<text::Document>> load_clean_documents(store::Store& store,
                                                          const std::vector<std::string>& sources) {
-    std::map<std::string, DocumentRow> rows;
-    for (DocumentRow& row : CAIRN_TRY(list_documents(store, sources))) {
-        rows.emplace(row.id, std::move(row));
-    }
+    CAIRN_TRY(migrate_data(store));
     store::Statement any =
         CAIRN_TRY(store.database().query("SELECT count(*) FROM cleaned_sources"));
     if (!CAIRN_TRY(any.step()) || any.integer(0) == 0) {
         return make_error(Code::kNotFound, "no source has been cleaned yet", "run: cairn clean");
     }
     std::vector<text::Document> documents;
-    store::Statement query = CAIRN_TRY(store.database().query(
-        "SELECT id, source, path, text_digest FROM clean_documents ORDER BY source, path"));
+    store::Statement query =
+        CAIRN_TRY(store.database().query(std::string(kSelectClean) + " ORDER BY c.source, c.path"));
     while (CAIRN_TRY(query.step())) {
-        auto row = rows.find(query.text(0));
-        if (row == rows.end()) {
-            continue;
+        bool wanted = sources.empty() ||
+                      std::find(sources.begin(), sources.end(), query.view(1)) != sources.end();
+        if (wanted) {
+            documents.push_back(CAIRN_TRY(read_clean(store, query)));
         }
-        text::Document document;
-        document.id = query.text(0);
-        document.source = query.text(1);
-        document.path = query.text(2);
-        document.file_digest = row->second.file_digest;
-        document.file_bytes = row->second.size;
-        std::string json = CAIRN_TRY(store.blobs().get(query.view(3)));
-        CAIRN_TRY(document_from_json(json, document));
-        documents.push_back(std::move(document));
     }
     return documents;
+}
+
+Result<text::Document> load_clean_document(store::Store& store, std::string_view id) {
+    CAIRN_TRY(migrate_data(store));
+    store::Statement query =
+        CAIRN_TRY(store.database().query(std::string(kSelectClean) + " AND c.id = ?1", id));
+    if (!CAIRN_TRY(query.step())) {
+        return make_error(Code::kNotFound, "no cleaned document '" + std::string(id) + "'");
+    }
+    return read_clean(store, query);
 }
 
 Result<text::Span> original_span(store::Store& store, std::string_view document,

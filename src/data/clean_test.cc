@@ -154,6 +154,16 @@ TEST(CleanDuplicates, TheOlderVersionWithOtherNumbersIsLeftOut) {
     ASSERT_EQ(result.contradictions.size(), 2U);
 }
 
+TEST(CleanDuplicates, FootersWithPageNumbersDoNotContradict) {
+    std::vector<text::Document> documents;
+    for (int i = 0; i < 6; ++i) {
+        documents.push_back(
+            document("d" + std::to_string(i),
+                     "Harbour and Finch internal paper, page " + std::to_string(i) + " of 9\n"));
+    }
+    EXPECT_THAT(clean(documents, {}, {}).contradictions, IsEmpty());
+}
+
 TEST(CleanDuplicates, NearCopiesWithTheSameNumbersAreNearDuplicates) {
     CleanResult result =
         clean({document("a.md", std::string(kPolicy)),
@@ -265,6 +275,10 @@ TEST(CleanStore, KeepsTheResultAndRevertsChanges) {
     auto documents = load_clean_documents(*store);
     ASSERT_TRUE(documents);
     EXPECT_EQ((*documents)[0].text, "Write to [EMAIL_1] today.\n");
+    auto one = load_clean_document(*store, (*documents)[0].id);
+    ASSERT_TRUE(one);
+    EXPECT_EQ(one->text, (*documents)[0].text);
+    EXPECT_EQ(load_clean_document(*store, "d_none").error().code, Code::kNotFound);
     auto span = original_span(*store, (*documents)[0].id, {9, 18});
     ASSERT_TRUE(span);
     EXPECT_EQ(*span, (text::Span{9, 15}));

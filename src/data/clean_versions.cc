@@ -25,6 +25,7 @@ constexpr double kNearContainment = 0.9;
 constexpr double kVersionJaccard = 0.5;  // together with the same name but for year and version
 constexpr std::size_t kSentenceWordsMin = 6;
 constexpr std::size_t kContradictionsMax = 1000;
+constexpr std::size_t kFormDocuments = 5;  // a sentence in that many documents is a form or footer
 constexpr std::size_t kHeadBytes = 600;
 constexpr std::int64_t kHourNs = std::int64_t{3600} * 1'000'000'000;
 
@@ -71,6 +72,30 @@ std::vector<NumberedSentence> numbered_sentences(std::string_view text) {
         }
     }
     return found;
+}
+
+struct Place {
+    std::size_t document;
+    NumberedSentence sentence;
+};
+
+/// Pairs of places in one source that say other numbers.
+void compare_places(const std::vector<text::Document>& documents,
+                    const std::vector<EditedText>& texts, const std::vector<Place>& same,
+                    std::vector<Contradiction>& found) {
+    for (std::size_t a = 0; a < same.size(); ++a) {
+        for (std::size_t b = a + 1; b < same.size(); ++b) {
+            std::size_t first = same[a].document;
+            std::size_t second = same[b].document;
+            if (documents[first].source == documents[second].source &&
+                same[a].sentence.numbers != same[b].sentence.numbers &&
+                found.size() < kContradictionsMax) {
+                found.push_back(
+                    {documents[first].id, texts[first].map.to_original(same[a].sentence.span),
+                     documents[second].id, texts[second].map.to_original(same[b].sentence.span)});
+            }
+        }
+    }
 }
 
 /// File name without folder, ending, digits and words that mark versions.
@@ -364,35 +389,27 @@ std::vector<LeftOut> find_left_out(const std::vector<text::Document>& documents,
 
 std::vector<Contradiction> find_contradictions(const std::vector<text::Document>& documents,
                                                const std::vector<EditedText>& texts) {
-    struct Place {
-        std::size_t document;
-        NumberedSentence sentence;
-    };
     std::unordered_map<std::uint64_t, std::vector<Place>> places;
-    std::vector<Contradiction> found;
+    std::vector<std::uint64_t> order;  // of first appearance, so that the result is the same always
     for (std::size_t i = 0; i < documents.size(); ++i) {
         if (documents[i].media_type == "text/csv") {
             continue;  // rows of a table differ in their numbers by nature
         }
         for (NumberedSentence& sentence : numbered_sentences(texts[i].text)) {
             std::vector<Place>& same = places[sentence.key];
-            for (const Place& place : same) {
-                if (place.document != i &&
-                    documents[place.document].source == documents[i].source &&
-                    place.sentence.numbers != sentence.numbers &&
-                    found.size() < kContradictionsMax) {
-                    found.push_back({documents[place.document].id,
-                                     texts[place.document].map.to_original(place.sentence.span),
-                                     documents[i].id, texts[i].map.to_original(sentence.span)});
-                }
+            if (same.empty()) {
+                order.push_back(sentence.key);
             }
-            // One place for each wording: a form that is filled in a thousand times is one form.
-            bool known = std::any_of(same.begin(), same.end(), [&](const Place& place) {
-                return place.sentence.numbers == sentence.numbers;
-            });
-            if (!known && same.size() < 8) {
+            if (same.size() < kFormDocuments && (same.empty() || same.back().document != i)) {
                 same.push_back({i, std::move(sentence)});
             }
+        }
+    }
+    std::vector<Contradiction> found;
+    for (std::uint64_t key : order) {
+        const std::vector<Place>& same = places[key];
+        if (same.size() < kFormDocuments) {
+            compare_places(documents, texts, same, found);
         }
     }
     return found;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kColumns =
     "source, path, id, state, reason, media_type, title, language, encoding, size, modified_ns, "
-    "file_digest, text_digest, words, pages, readers";
+    "file_digest, text_digest, words, pages, readers, characters";
 
 StoredRow read_row(const store::Statement& row) {
     StoredRow stored;
@@ -33,6 +33,7 @@ StoredRow read_row(const store::Statement& row) {
     document.words = row.integer(13);
     document.pages = row.integer(14);
     stored.readers = static_cast<int>(row.integer(15));
+    document.characters = row.integer(16);
     return stored;
 }
 
@@ -73,10 +74,10 @@ Status put_row(store::Store& store, const StoredRow& stored) {
     const DocumentRow& row = stored.row;
     return store.database().exec(
         "INSERT OR REPLACE INTO documents (" + std::string(kColumns) +
-            ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+            ") VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
         row.source, row.path, row.id, row.state, row.reason, row.media_type, row.title,
         row.language, row.encoding, row.size, row.modified_ns, row.file_digest, row.text_digest,
-        row.words, row.pages, stored.readers);
+        row.words, row.pages, stored.readers, row.characters);
 }
 
 Result<std::vector<DocumentRow>> list_documents(store::Store& store,

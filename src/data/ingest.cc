@@ -15,6 +15,7 @@
 #include "cairn/base/thread_pool.h"
 #include "cairn/data/reader.h"
 #include "cairn/text/segment.h"
+#include "cairn/text/utf8.h"
 #include "document_json.h"
 #include "document_rows.h"
 
@@ -22,7 +23,7 @@ namespace cairn::data {
 namespace {
 
 /// Raised whenever a reader changes what it extracts: files are then read again.
-constexpr int kReadersVersion = 1;
+constexpr int kReadersVersion = 2;
 constexpr std::size_t kBatchFiles = 32;
 
 const std::vector<std::string> kAlwaysSkipped = {".git",         ".cairn",    ".svn",
@@ -81,6 +82,7 @@ Status extract(store::Store& store, std::string_view bytes, DocumentRow& row) {
     row.language = document.language;
     row.encoding = document.encoding;
     row.words = static_cast<std::int64_t>(text::words(document.text).size());
+    row.characters = static_cast<std::int64_t>(text::count_code_points(document.text));
     row.pages = static_cast<std::int64_t>(document.page_starts.size());
     return {};
 }

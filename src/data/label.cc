@@ -13,8 +13,9 @@ namespace {
 constexpr std::array<store::Migration, 1> kMigrations = {{
     {1, R"(
         CREATE TABLE label_items(
-            id TEXT PRIMARY KEY, scenario TEXT NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-            quote TEXT NOT NULL, document TEXT NOT NULL, answerable INTEGER NOT NULL,
+            id TEXT PRIMARY KEY, scenario TEXT NOT NULL, question TEXT NOT NULL,
+            answer TEXT NOT NULL, quote TEXT NOT NULL, document TEXT NOT NULL,
+            answerable INTEGER NOT NULL,
             state TEXT NOT NULL DEFAULT 'open', annotator TEXT NOT NULL DEFAULT '',
             decided_ms INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE INDEX label_items_state ON label_items(scenario, state, id);

@@ -7,7 +7,7 @@
 namespace cairn::data {
 namespace {
 
-constexpr std::array<store::Migration, 2> kMigrations = {{
+constexpr std::array<store::Migration, 3> kMigrations = {{
     {1, R"sql(
 CREATE TABLE documents (
   source TEXT NOT NULL,
@@ -58,6 +58,7 @@ CREATE TABLE reverted_changes (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE pseudonyms (name TEXT PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL);
 CREATE TABLE cleaned_sources (source TEXT PRIMARY KEY) WITHOUT ROWID;
 )sql"},
+    {3, "ALTER TABLE documents ADD COLUMN characters INTEGER NOT NULL DEFAULT 0;"},
 }};
 
 }  // namespace

@@ -115,6 +115,9 @@ Result<CleanSummary> clean_sources(store::Store& store, const std::vector<std::s
 Result<std::vector<text::Document>> load_clean_documents(
     store::Store& store, const std::vector<std::string>& sources = {});
 
+/// One cleaned document. Errors: kNotFound when it is unknown or was left out.
+Result<text::Document> load_clean_document(store::Store& store, std::string_view id);
+
 /// Where a place of a cleaned text stands in the text as it was read.
 Result<text::Span> original_span(store::Store& store, std::string_view document,
                                  text::Span clean_span);

@@ -60,6 +60,7 @@ struct DocumentRow {
     std::string file_digest;
     std::string text_digest;  ///< blob with text and sections
     std::int64_t words = 0;
+    std::int64_t characters = 0;
     std::int64_t pages = 0;
 };
 
