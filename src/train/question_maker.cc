@@ -7,6 +7,8 @@
 #include <map>
 #include <set>
 
+#include "synonyms.h"
+
 namespace cairn::train {
 namespace {
 
@@ -31,115 +33,18 @@ const std::set<std::string, std::less<>>& function_words() {
     return words;
 }
 
-/// Groups of words that people use for each other at work.
+/// Rows of kSynonyms by their first word.
 const std::map<std::string, Words, std::less<>>& synonyms() {
     static const std::map<std::string, Words, std::less<>> table = [] {
-        const std::vector<Words> groups = {{"employee", "staff member", "worker", "colleague"},
-                                           {"employees", "staff", "workers", "team members"},
-                                           {"vacation", "leave", "holiday", "time off"},
-                                           {"buy", "purchase", "order"},
-                                           {"purchase", "buy"},
-                                           {"company", "organisation", "firm", "business"},
-                                           {"manager", "supervisor", "boss", "team lead"},
-                                           {"begin", "start"},
-                                           {"start", "begin"},
-                                           {"end", "finish", "stop"},
-                                           {"need", "require", "have to have"},
-                                           {"required", "needed", "necessary", "mandatory"},
-                                           {"requires", "needs"},
-                                           {"allowed", "permitted"},
-                                           {"permitted", "allowed"},
-                                           {"prohibited", "forbidden", "not allowed"},
-                                           {"request", "ask for", "apply for"},
-                                           {"submit", "send in", "hand in", "file"},
-                                           {"contact", "reach", "write to", "get in touch with"},
-                                           {"email", "mail", "message"},
-                                           {"help", "support", "assistance"},
-                                           {"assistance", "help"},
-                                           {"purpose", "goal", "aim"},
-                                           {"goal", "aim", "purpose"},
-                                           {"document", "file", "paper"},
-                                           {"documents", "files", "papers"},
-                                           {"create", "make", "set up"},
-                                           {"delete", "remove"},
-                                           {"remove", "delete", "take out"},
-                                           {"change", "modify", "update"},
-                                           {"update", "change"},
-                                           {"modify", "change", "edit"},
-                                           {"use", "work with"},
-                                           {"provide", "give", "offer"},
-                                           {"provides", "gives", "offers"},
-                                           {"receive", "get"},
-                                           {"receives", "gets"},
-                                           {"obtain", "get"},
-                                           {"customer", "client"},
-                                           {"customers", "clients"},
-                                           {"user", "person"},
-                                           {"users", "people"},
-                                           {"price", "cost"},
-                                           {"cost", "price"},
-                                           {"costs", "expenses"},
-                                           {"salary", "pay", "wage"},
-                                           {"pay", "salary"},
-                                           {"meeting", "call"},
-                                           {"error", "problem", "failure"},
-                                           {"problem", "issue"},
-                                           {"issue", "problem"},
-                                           {"important", "essential"},
-                                           {"large", "big"},
-                                           {"small", "little"},
-                                           {"fast", "quick"},
-                                           {"quickly", "fast"},
-                                           {"maximum", "most", "upper limit"},
-                                           {"minimum", "least", "lower limit"},
-                                           {"deadline", "due date", "last day"},
-                                           {"choose", "select", "pick"},
-                                           {"select", "choose", "pick"},
-                                           {"show", "display"},
-                                           {"display", "show"},
-                                           {"displays", "shows"},
-                                           {"ensure", "make sure"},
-                                           {"responsible", "in charge"},
-                                           {"review", "check"},
-                                           {"verify", "check", "confirm"},
-                                           {"approve", "sign off", "accept"},
-                                           {"approved", "signed off", "accepted"},
-                                           {"previous", "earlier", "last"},
-                                           {"information", "details", "data"},
-                                           {"method", "way"},
-                                           {"process", "procedure"},
-                                           {"policy", "rule"},
-                                           {"rules", "policies"},
-                                           {"team", "group"},
-                                           {"travel", "trips", "business trips"},
-                                           {"reimbursed", "paid back", "refunded"},
-                                           {"expense", "cost"},
-                                           {"expenses", "costs"},
-                                           {"computer", "laptop", "machine"},
-                                           {"password", "login"},
-                                           {"install", "set up"},
-                                           {"configure", "set up"},
-                                           {"specify", "set", "define"},
-                                           {"specifies", "sets", "defines"},
-                                           {"contains", "holds", "includes"},
-                                           {"includes", "contains"},
-                                           {"describes", "explains"},
-                                           {"default", "standard"},
-                                           {"enable", "turn on", "switch on"},
-                                           {"disable", "turn off", "switch off"},
-                                           {"weekly", "every week"},
-                                           {"monthly", "every month"},
-                                           {"annually", "every year", "yearly"},
-                                           {"annual", "yearly"},
-                                           {"illness", "sickness"},
-                                           {"sick", "ill"},
-                                           {"doctor", "physician"},
-                                           {"children", "kids"},
-                                           {"house", "home"},
-                                           {"money", "cash"}};
         std::map<std::string, Words, std::less<>> map;
-        for (const Words& group : groups) {
-            map[group[0]] = Words(group.begin() + 1, group.end());
+        for (std::string_view row : kSynonyms) {
+            Words words;
+            while (!row.empty()) {
+                const std::size_t end = std::min(row.find('|'), row.size());
+                words.emplace_back(row.substr(0, end));
+                row.remove_prefix(std::min(end + 1, row.size()));
+            }
+            map[words[0]] = Words(words.begin() + 1, words.end());
         }
         return map;
     }();
@@ -218,6 +123,18 @@ std::string inflected(const std::string& word, Rng& rng) {
     return word + (rng.below(3) == 0 ? "ing" : "s");
 }
 
+/// One letter too few, or two in the wrong order.
+std::string mistyped(std::string word, Rng& rng) {
+    if (word.size() < 5) return word;
+    const std::size_t at = 1 + rng.below(word.size() - 2);
+    if (rng.below(2) == 0) {
+        word.erase(at, 1);
+    } else {
+        std::swap(word[at], word[at - 1]);
+    }
+    return word;
+}
+
 std::string asked_word(const std::string& word, Rng& rng) {
     static const std::map<std::string, std::string, std::less<>> persons = {
         {"you", "I"}, {"your", "my"}, {"we", "we"}, {"our", "our"}, {"yourself", "myself"}};
@@ -227,7 +144,9 @@ std::string asked_word(const std::string& word, Rng& rng) {
     }
     const auto found = synonyms().find(small);
     if (found != synonyms().end() && rng.below(3) != 0) return pick(found->second, rng);
-    if (!is_function(word) && !has_digit(word) && rng.below(10) == 0) return inflected(word, rng);
+    if (is_function(word) || has_digit(word)) return word;
+    if (rng.below(8) == 0) return inflected(word, rng);
+    if (rng.below(30) == 0) return mistyped(word, rng);
     return word;
 }
 
@@ -491,6 +410,30 @@ std::string make_question(std::string_view sentence, std::string_view heading, R
     }
     if (rng.below(8) == 0) question = lower(question);
     return question;
+}
+
+bool asks_for_number(std::string_view question) {
+    static constexpr std::array<std::string_view, 7> kFrames = {
+        "how many",        "how much",      "how long",    "what amount",
+        "what percentage", "in which year", "which number"};
+    const std::string small = lower(question);
+    return std::any_of(kFrames.begin(), kFrames.end(),
+                       [&](std::string_view frame) { return small.find(frame) != small.npos; });
+}
+
+bool holds_number(std::string_view sentence) {
+    return std::any_of(sentence.begin(), sentence.end(), is_digit);
+}
+
+std::string with_story(std::string_view question, std::string_view other_sentence, Rng& rng) {
+    static const Words before = {"I have read about ", "We talked about ", "I know about ",
+                                 "This is not about ", "I work on ",       "Apart from "};
+    const Sentence s = analyse(other_sentence);
+    const std::string topic = lower_first(topic_phrase(s.words, rng, 2 + rng.below(4)));
+    if (topic.empty()) return std::string(question);
+    const std::string& frame = pick(before, rng);
+    const std::string_view joint = frame == "Apart from " ? ", " : ". ";
+    return frame + topic + std::string(joint) + std::string(question);
 }
 
 }  // namespace cairn::train

@@ -21,4 +21,11 @@ std::string stem(std::string_view word);
 /// Empty when the sentence gives no sensible question.
 std::string make_question(std::string_view sentence, std::string_view heading, Rng& rng);
 
+/// The question wants a number, an amount or a duration.
+bool asks_for_number(std::string_view question);
+bool holds_number(std::string_view sentence);
+
+/// Puts words of another sentence in front, as people tell what they do not ask about.
+std::string with_story(std::string_view question, std::string_view other_sentence, Rng& rng);
+
 }  // namespace cairn::train

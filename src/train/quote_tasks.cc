@@ -17,6 +17,8 @@ constexpr std::size_t kSentenceBytesMin = 25;
 constexpr std::size_t kSentenceBytesMax = 260;
 constexpr std::size_t kHeadingBytesMax = 90;
 constexpr std::size_t kChunkBytesMin = 120;
+constexpr double kStoryShare = 0.2;  // questions that begin with something else
+constexpr int kWorkplaceWeight = 3;  // of guides and handbooks against other documents
 
 struct Chunk {
     std::string heading;
@@ -122,7 +124,12 @@ double overlap(const std::set<std::string>& question, const std::set<std::string
 class TaskMaker {
   public:
     TaskMaker(const std::vector<CorpusDocument>& documents, const QuoteTaskOptions& options)
-        : documents_(documents), options_(options), rng_(options.seed) {}
+        : documents_(documents), options_(options), rng_(options.seed) {
+        for (std::size_t i = 0; i < documents.size(); ++i) {
+            const bool workplace = documents[i].group == "gov" || documents[i].group == "handbooks";
+            order_.insert(order_.end(), workplace ? kWorkplaceWeight : 1, i);
+        }
+    }
 
     std::vector<QuoteTask> make();
 
@@ -131,16 +138,17 @@ class TaskMaker {
     void add_passage(QuoteTask& task, const Chunk& chunk);
     bool add_turn(QuoteTask& task, bool refuse);
     bool ask_shown(const QuoteTask& task, QuoteTurn& turn);
-    bool ask_hidden(const QuoteTask& task, QuoteTurn& turn);
+    bool ask_hidden(QuoteTurn& turn);
     const ChunkList& chunks(std::size_t document);
+    std::size_t any_document() { return order_[rng_.below(order_.size())]; }
 
     const std::vector<CorpusDocument>& documents_;
     const QuoteTaskOptions& options_;
     Rng rng_;
+    std::vector<std::size_t> order_;  // documents, by weight
     std::unordered_map<std::size_t, ChunkList> cache_;
     std::size_t home_ = 0;             // document of the task in hand
     std::vector<const Chunk*> shown_;  // in the order of the prompt
-    std::size_t home_first_ = 0;       // index in the home document of its first shown chunk
 };
 
 const ChunkList& TaskMaker::chunks(std::size_t document) {
@@ -166,19 +174,18 @@ void TaskMaker::add_passage(QuoteTask& task, const Chunk& chunk) {
 }
 
 bool TaskMaker::start_task(QuoteTask& task) {
-    home_ = rng_.below(documents_.size());
+    home_ = any_document();
     const ChunkList& home = chunks(home_);
     if (home.empty()) return false;
     task.document = documents_[home_].id;
     shown_.clear();
-    home_first_ = rng_.below(home.size());
-    add_passage(task, home[home_first_]);
+    add_passage(task, home[rng_.below(home.size())]);
     const std::uint64_t more = rng_.below(4);
     for (std::uint64_t i = 0; i < more; ++i) {
         if (rng_.below(2) == 0) {
             add_passage(task, home[rng_.below(home.size())]);
         } else {
-            const ChunkList& other = chunks(rng_.below(documents_.size()));
+            const ChunkList& other = chunks(any_document());
             if (!other.empty()) add_passage(task, other[rng_.below(other.size())]);
         }
     }
@@ -203,13 +210,22 @@ bool TaskMaker::ask_shown(const QuoteTask& task, QuoteTurn& turn) {
     if (turn.question.empty()) return false;
     const std::set<std::string> asked = stems_of(turn.question);
     const double own = overlap(asked, chunk.stems[place]);
-    if (own < 0.3) return false;
+    if (own < 0.25) return false;
+    const bool number = asks_for_number(turn.question) && holds_number(sentence);
     for (const Chunk* other : shown_) {
         for (std::size_t i = 0; i < other->sentences.size(); ++i) {
-            const bool equal = other->sentences[i] == sentence;
-            if (equal && other != &chunk) return false;
-            if (!equal && overlap(asked, other->stems[i]) >= own) return false;
+            const std::string& rival = other->sentences[i];
+            if (rival == sentence && other != &chunk) return false;
+            if (rival == sentence) continue;
+            // Who asks for a number is not answered by a sentence without one, alike as it may be.
+            const double more = number && !holds_number(rival) ? 0.3 : 0.0;
+            if (overlap(asked, other->stems[i]) >= own + more) return false;
         }
+    }
+    if (rng_.uniform() < kStoryShare) {
+        const Chunk& told = *shown_[rng_.below(shown_.size())];
+        const std::string& rival = told.sentences[rng_.below(told.sentences.size())];
+        if (rival != sentence) turn.question = with_story(turn.question, rival, rng_);
     }
     for (const QuoteTurn& before : task.turns) {
         if (before.quote == sentence) return false;
@@ -220,10 +236,10 @@ bool TaskMaker::ask_shown(const QuoteTask& task, QuoteTurn& turn) {
 }
 
 /// A question on a sentence of a chunk that is not shown: half of them of the same document.
-bool TaskMaker::ask_hidden(const QuoteTask&, QuoteTurn& turn) {
+bool TaskMaker::ask_hidden(QuoteTurn& turn) {
     const ChunkList& home = chunks(home_);
     const bool same = home.size() > 1 && rng_.below(2) == 0;
-    const ChunkList& from = same ? home : chunks(rng_.below(documents_.size()));
+    const ChunkList& from = same ? home : chunks(any_document());
     if (from.empty()) return false;
     const Chunk& chunk = from[rng_.below(from.size())];
     if (std::find(shown_.begin(), shown_.end(), &chunk) != shown_.end()) return false;
@@ -231,6 +247,11 @@ bool TaskMaker::ask_hidden(const QuoteTask&, QuoteTurn& turn) {
     if (turn.question.empty()) return false;
     const std::set<std::string> asked = stems_of(turn.question);
     if (asked.size() < 3) return false;
+    if (rng_.uniform() < kStoryShare) {
+        const Chunk& told = *shown_[rng_.below(shown_.size())];
+        const std::string& rival = told.sentences[rng_.below(told.sentences.size())];
+        turn.question = with_story(turn.question, rival, rng_);
+    }
     for (const Chunk* other : shown_) {
         for (const std::set<std::string>& stems : other->stems) {
             if (overlap(asked, stems) > 0.5) return false;
@@ -244,7 +265,7 @@ bool TaskMaker::ask_hidden(const QuoteTask&, QuoteTurn& turn) {
 bool TaskMaker::add_turn(QuoteTask& task, bool refuse) {
     for (int attempt = 0; attempt < 8; ++attempt) {
         QuoteTurn turn;
-        if (refuse ? ask_hidden(task, turn) : ask_shown(task, turn)) {
+        if (refuse ? ask_hidden(turn) : ask_shown(task, turn)) {
             task.turns.push_back(std::move(turn));
             return true;
         }
