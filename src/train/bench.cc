@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Times whole optimiser steps on random tokens, then one large product as the limit.
 #include "cairn/train/bench.h"
 
 #include <algorithm>

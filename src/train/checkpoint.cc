@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Fields in a fixed order, little endian, and an XXH3 hash of all bytes at the end.
 #include "cairn/train/checkpoint.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Documents are chosen by hash of their id and shuffled by the seed: the same everywhere.
 #include "cairn/train/corpus.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Between the flat array of training and the tensors of a GGUF file.
 #include "cairn/train/export.h"
 
 #include <fmt/format.h>

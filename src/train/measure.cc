@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Every system chooses among the same candidates: the sentences of the passages, or a refusal.
 #include "measure.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The products run in bf16: Newton-Schulz needs directions, not digits.
 #include "muon.h"
 
 #include <algorithm>

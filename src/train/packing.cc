@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Labels are shifted here once, so that the graph compares position with position.
 #include "cairn/train/packing.h"
 
 #include <fmt/format.h>

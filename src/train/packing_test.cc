@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Labels of chats, and rows that hold every example once.
 #include "cairn/train/packing.h"
 
 #include <gtest/gtest.h>

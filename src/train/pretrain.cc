@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The order of the parts; each leaves a file in the work folder that the next run finds.
 #include "cairn/train/pretrain.h"
 
 #include <fmt/format.h>

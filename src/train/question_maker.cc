@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Frames by kind of question, filled with pieces of the sentence; then words are roughened.
 #include "question_maker.h"
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// TOML to a Recipe; unknown keys are refused by name, so that a typing error is no silent default.
 #include "cairn/train/recipe.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names and order of tensors: the one place that fixes the flat layout.
 #include "cairn/train/shape.h"
 
 #include <fmt/format.h>

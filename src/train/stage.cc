@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The loop: window of rows, step, log line, now and then a checkpoint.
 #include "cairn/train/stage.h"
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// One run: rows, plan, steps with evaluations between them; what is best on dev is written.
 #include "cairn/train/tune.h"
 
 #include <fmt/format.h>

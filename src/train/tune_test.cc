@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tuning end to end on a tiny base: it learns, the engine agrees, threads do not matter.
 #include "cairn/train/tune.h"
 
 #include <gtest/gtest.h>

@@ -70,8 +70,11 @@ def add_lora(model):
             linear = layer.get_submodule(name)
             a = (torch.randn(RANK, linear.in_features) * 0.3).requires_grad_()
             b = (torch.randn(linear.out_features, RANK) * 0.3).requires_grad_()
-            linear.register_forward_hook(
-                lambda module, inputs, output, a=a, b=b: output + ALPHA / RANK * inputs[0] @ a.T @ b.T)
+
+            def add(_module, inputs, output, a=a, b=b):
+                return output + ALPHA / RANK * inputs[0] @ a.T @ b.T
+
+            linear.register_forward_hook(add)
             factors.append((a, b, heads))
     return factors
 
@@ -97,8 +100,8 @@ def main():
     loss = loss_of(model, segments, count)
     loss.backward()
     arrays["gradients"] = flat_base(model, lambda p: p.grad)
-    facts = {"loss": loss.item(), "segments": segments, "steps": STEPS, "peak": PEAK, "floor": FLOOR,
-             "decay": DECAY, "rank": RANK, "alpha": ALPHA, "losses": []}
+    facts = {"loss": loss.item(), "segments": segments, "steps": STEPS, "peak": PEAK,
+             "floor": FLOOR, "decay": DECAY, "rank": RANK, "alpha": ALPHA, "losses": []}
 
     lora = make_model()
     lora.load_state_dict(model.state_dict())
