@@ -9,25 +9,30 @@
 namespace cairn::ledger {
 namespace {
 
-std::string money(PicosWide amount, const std::string& currency) {
+/// Cents from one unit on; below that six decimals, where cents would hide the figure.
+std::string digits(PicosWide amount) {
+    constexpr PicosWide kMillionth = kPicosPerUnit / 1'000'000;
     const PicosWide size = amount < 0 ? -amount : amount;
-    // Under a unit, cents would hide the figure.
-    const std::string digits = size < kPicosPerUnit ? money_exact(amount) : money_cents(amount);
-    return currency.empty() ? digits : digits + " " + currency;
+    if (size >= kPicosPerUnit) return money_cents(amount);
+    const PicosWide rounded = (size + kMillionth / 2) / kMillionth * kMillionth;
+    return money_exact(amount < 0 ? -rounded : rounded);
 }
 
-std::vector<std::string> row_of(std::string first, std::string second, const Totals& totals,
-                                const std::string& currency) {
+std::string money(PicosWide amount, const std::string& currency) {
+    return currency.empty() ? digits(amount) : digits(amount) + " " + currency;
+}
+
+std::vector<std::string> row_of(std::string first, std::string second, const Totals& totals) {
     return {std::move(first),
             std::move(second),
             std::to_string(totals.requests),
             std::to_string(totals.input_uncached),
             std::to_string(totals.input_cached),
             std::to_string(totals.output),
-            fmt::format("{:.1f} s", static_cast<double>(totals.engine_ms) / 1000),
-            money(totals.cost, currency),
-            money(totals.price, currency),
-            money(totals.margin(), currency)};
+            fmt::format("{:.1f}", static_cast<double>(totals.engine_ms) / 1000),
+            digits(totals.cost),
+            digits(totals.price),
+            digits(totals.margin())};
 }
 
 void answer(const Report& report, HtmlReport& page) {
@@ -74,11 +79,13 @@ std::string report_html(const Report& report, std::string_view workspace_name) {
                                            "Output", "Engine",   "Cost",     "Price", "Margin"};
     std::vector<std::vector<std::string>> rows;
     for (const ReportLine& line : report.lines) {
-        rows.push_back(row_of(line.tenant, line.scenario, line.totals, report.currency));
+        rows.push_back(row_of(line.tenant, line.scenario, line.totals));
     }
-    rows.push_back(row_of("all", "", report.totals, report.currency));
+    rows.push_back(row_of("all", "", report.totals));
     page.heading("Who and what");
-    page.table(columns, rows, "Tokens by meter; input without the cached tokens.");
+    page.table(columns, rows,
+               fmt::format("Tokens by meter; input without the cached tokens. Amounts in {}.",
+                           report.currency));
     if (report.totals.disconnected > 0) {
         page.paragraph(
             fmt::format("{} of {} clients disconnected before the end; what was generated "
