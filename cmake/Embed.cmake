@@ -3,11 +3,12 @@
 #
 # cairn_embed(TARGET NAME FOLDER files...) gives TARGET the header "embedded/NAME.h" with
 #   std::span<const cairn::EmbeddedFile> cairn::embedded::NAME();
-# whose entries have the paths as given here, relative to FOLDER, in the given order. The object's bytes depend on the files'
-# bytes and paths only. (ccache sees the .incbin and steps aside.)
+# whose entries have the paths as given here, relative to FOLDER, in the given order. The object's
+# bytes depend on the files' bytes and paths only. (ccache sees the .incbin and steps aside.)
 function(cairn_embed target name folder)
   if(NOT ARGN)
-    message(FATAL_ERROR "cairn_embed(${target} ${name}): no files found in ${folder}. Run scripts/build, which makes them.")
+    message(FATAL_ERROR "cairn_embed(${target} ${name}): no files found in ${folder}. "
+      "Run scripts/build, which makes them.")
   endif()
   set(assembly "")
   set(declarations "")
@@ -17,13 +18,17 @@ function(cairn_embed target name folder)
   foreach(path IN LISTS ARGN)
     set(file ${folder}/${path})
     if(NOT EXISTS ${file})
-      message(FATAL_ERROR "cairn_embed(${target} ${name}): ${file} does not exist. Run scripts/build, which makes it.")
+      message(FATAL_ERROR "cairn_embed(${target} ${name}): ${file} does not exist. "
+        "Run scripts/build, which makes it.")
     endif()
     list(APPEND files ${file})
     set(symbol cairn_embedded_${name}_${index})
     string(APPEND assembly
-      "    \".balign 64\\n\"\n    \"${symbol}: .incbin \\\"${file}\\\"\\n\"\n    \"${symbol}_end: .byte 0\\n\"\n")
-    string(APPEND declarations "extern \"C\" const char ${symbol}[];\nextern \"C\" const char ${symbol}_end[];\n")
+      "    \".balign 64\\n\"\n"
+      "    \"${symbol}: .incbin \\\"${file}\\\"\\n\"\n"
+      "    \"${symbol}_end: .byte 0\\n\"\n")
+    string(APPEND declarations
+      "extern \"C\" const char ${symbol}[];\n" "extern \"C\" const char ${symbol}_end[];\n")
     string(APPEND entries "        make(\"${path}\", ${symbol}, ${symbol}_end),\n")
     math(EXPR index "${index} + 1")
   endforeach()
@@ -67,5 +72,6 @@ std::span<const EmbeddedFile> @name@() {
 ]])
   target_sources(${target} PRIVATE ${out}/${name}.cc)
   target_include_directories(${target} PRIVATE ${out})
-  set_source_files_properties(${out}/${name}.cc TARGET_DIRECTORY ${target} PROPERTIES OBJECT_DEPENDS "${files}")
+  set_source_files_properties(${out}/${name}.cc TARGET_DIRECTORY ${target}
+    PROPERTIES OBJECT_DEPENDS "${files}")
 endfunction()

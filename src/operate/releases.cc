@@ -15,7 +15,8 @@ namespace {
 constexpr std::array<store::Migration, 1> kMigrations = {{
     {1, R"(
         CREATE TABLE releases(
-            id TEXT PRIMARY KEY, scenario TEXT NOT NULL, kind TEXT NOT NULL, base_model TEXT NOT NULL,
+            id TEXT PRIMARY KEY, scenario TEXT NOT NULL, kind TEXT NOT NULL,
+            base_model TEXT NOT NULL,
             base_digest TEXT NOT NULL, adapter_digest TEXT NOT NULL, index_digest TEXT NOT NULL,
             settings TEXT NOT NULL, report_digest TEXT NOT NULL, gate TEXT NOT NULL,
             override_reason TEXT NOT NULL, created_ms INTEGER NOT NULL) STRICT;

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The console's only way to the server: typed calls on the HTTP API (docs/formats/http_api.md).
 
-export interface Session { tenant: string; admin: boolean; workspace: string; currency: string; version: string }
+export interface Session {
+  tenant: string; admin: boolean; workspace: string; currency: string; version: string;
+}
 export interface Step {
-  step: string; scenario: string; state: 'done' | 'running' | 'failed' | 'never'; started_ms: number;
+  step: string; scenario: string; state: 'done' | 'running' | 'failed' | 'never';
+  started_ms: number;
   finished_ms: number; summary: string; run: string; has_report: boolean; error: string;
 }
 export interface Scenario {
   name: string; kind: string; verdict: string; gate: string; release: string; released_ms: number;
 }
 export interface Status {
-  workspace: { name: string; root: string; languages: string[]; currency: string; base_model: string };
-  steps: Step[]; scenarios: Scenario[]; documents: { done: number; skipped: number; failed: number };
+  workspace: {
+    name: string; root: string; languages: string[]; currency: string; base_model: string;
+  };
+  steps: Step[]; scenarios: Scenario[];
+  documents: { done: number; skipped: number; failed: number };
 }
 export interface ProgressRecord {
   step: string; detail: string; done: number; total: number; unit: string; seconds: number;
@@ -19,17 +25,21 @@ export interface ProgressRecord {
 }
 export interface DocumentRow {
   id: string; source: string; path: string; title: string; media_type: string; language: string;
-  state: 'done' | 'skipped' | 'failed' | 'removed'; reason: string; bytes: number; characters: number;
+  state: 'done' | 'skipped' | 'failed' | 'removed'; reason: string; bytes: number;
+  characters: number;
 }
 export interface DocumentText {
   id: string; path: string; title: string; language: string; media_type: string; text: string;
-  sections: { heading: string[]; begin: number; end: number; page: number }[]; page_starts: number[];
+  sections: { heading: string[]; begin: number; end: number; page: number }[];
+  page_starts: number[];
 }
 export interface Citation {
   number: number; document: string; path: string; title: string; heading: string[]; page: number;
   begin: number; end: number; quote: string;
 }
-export interface Grounding { refused: boolean; support: number; threshold: number; citations: Citation[] }
+export interface Grounding {
+  refused: boolean; support: number; threshold: number; citations: Citation[];
+}
 export interface Totals {
   requests: number; input_uncached: number; input_cached: number; output: number; engine_ms: number;
   cost: string; price: string; margin: string;
@@ -37,12 +47,14 @@ export interface Totals {
 export interface LedgerLine extends Totals { tenant: string; scenario: string }
 export interface LedgerDay extends Totals { day: string }
 export interface Ledger {
-  currency: string; from: string; to: string; price_book: string; totals: Totals; lines: LedgerLine[];
+  currency: string; from: string; to: string; price_book: string; totals: Totals;
+  lines: LedgerLine[];
   days: LedgerDay[]; reconciled: boolean; differences: string[];
   machine: { cost_per_hour: string; cost_per_engine_hour: string; utilisation: number };
 }
 export interface Usage {
-  prompt_tokens: number; completion_tokens: number; prompt_tokens_details?: { cached_tokens: number };
+  prompt_tokens: number; completion_tokens: number;
+  prompt_tokens_details?: { cached_tokens: number };
 }
 
 const storageKey = 'cairn-key';
@@ -80,15 +92,18 @@ export const getSession = () => json<Session>('/api/session');
 export const getStatus = () => json<Status>('/api/status');
 export const getDocuments = async () =>
   (await json<{ documents: DocumentRow[] }>('/api/documents')).documents;
-export const getDocument = (id: string) => json<DocumentText>(`/api/documents/${encodeURIComponent(id)}`);
-export const getLedger = (from: string, to: string) => json<Ledger>(`/api/ledger?from=${from}&to=${to}`);
+export const getDocument = (id: string) =>
+  json<DocumentText>(`/api/documents/${encodeURIComponent(id)}`);
+export const getLedger = (from: string, to: string) =>
+  json<Ledger>(`/api/ledger?from=${from}&to=${to}`);
 export const getModels = async () =>
-  (await json<{ data: { id: string; owned_by: string }[] }>('/v1/models')).data.map((model) => model.id);
+  (await json<{ data: { id: string; owned_by: string }[] }>('/v1/models'))
+    .data.map((model) => model.id);
 
 /** A report or an invoice as text, to be shown in a sandboxed frame or saved. */
 export const getText = async (path: string) => (await request(path)).text();
 
-/** Server-sent events over fetch (EventSource cannot send a key). Calls back until aborted or ended. */
+/** Server-sent events over fetch (EventSource cannot send a key); until aborted or ended. */
 async function readEvents(
   response: Response, onEvent: (event: string, data: string) => void,
 ): Promise<void> {
@@ -125,7 +140,9 @@ export async function chat(
 ): Promise<void> {
   const response = await request('/v1/chat/completions', {
     method: 'POST', signal, headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ model, messages, stream: true, stream_options: { include_usage: true } }),
+    body: JSON.stringify(
+      { model, messages, stream: true, stream_options: { include_usage: true } },
+    ),
   });
   await readEvents(response, (_, data) => {
     if (data === '[DONE]') return;

@@ -20,11 +20,12 @@ export function moment(ms: number): string {
   return ms > 0 ? new Date(ms).toLocaleString() : '–';
 }
 
-/** An exact decimal string with at least two decimals and at most six significant ones after them. */
+/** An exact decimal string with two decimals, or up to six where the amount is small. */
 export function money(decimal: string, currency: string): string {
   const value = Number(decimal);
   const digits = value !== 0 && Math.abs(value) < 0.1 ? 6 : 2;
-  return `${value.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: digits })} ${currency}`;
+  const options = { minimumFractionDigits: 2, maximumFractionDigits: digits };
+  return `${value.toLocaleString('en', options)} ${currency}`;
 }
 
 /** Cuts text at UTF-8 byte offsets: before, inside, after. */
