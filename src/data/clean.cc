@@ -81,11 +81,11 @@ class Cleaner {
                                                 : std::vector<Edit>());
             texts_.push_back(apply_edits(document.text, unicode_.back()));
         }
+        find_who_stays();
         boilerplate_.resize(documents_.size());
         if (options_.boilerplate) {
-            boilerplate_ = boilerplate_edits(documents_, texts_);
+            boilerplate_ = boilerplate_edits(documents_, texts_, stays_);
         }
-        find_who_stays();
         result_.contradictions = find_contradictions(documents_, texts_);
         for (std::size_t i = 0; i < documents_.size(); ++i) {
             clean_one(i);
@@ -101,11 +101,18 @@ class Cleaner {
 
   private:
     void find_who_stays() {
+        stays_.assign(documents_.size(), true);
         if (!options_.duplicates) {
             return;
         }
         for (LeftOut& one : find_left_out(documents_, texts_, modified_ns_)) {
-            left_out_.emplace(one.document, std::move(one));
+            std::size_t i = one.document;
+            text::Span whole{0, static_cast<std::int64_t>(documents_[i].text.size())};
+            counts_.clear();
+            Change change = make_change(i, {whole, "", one.kind, one.reason});
+            change.other = documents_[one.kept].id;
+            stays_[i] = options_.reverted.count(change.id) > 0;
+            left_out_.emplace(i, std::move(change));
         }
     }
 
@@ -113,14 +120,10 @@ class Cleaner {
         const text::Document& document = documents_[i];
         counts_.clear();
         if (auto left = left_out_.find(i); left != left_out_.end()) {
-            text::Span whole{0, static_cast<std::int64_t>(document.text.size())};
-            Change change = make_change(i, {whole, "", left->second.kind, left->second.reason});
-            change.other = documents_[left->second.kept].id;
-            bool reverted = options_.reverted.count(change.id) > 0;
-            result_.changes.push_back(std::move(change));
-            if (!reverted) {
-                return;
-            }
+            result_.changes.push_back(std::move(left->second));
+        }
+        if (!stays_[i]) {
+            return;
         }
         std::vector<Edit> edits = settle(i);
         EditedText edited = apply_edits(document.text, edits);
@@ -213,7 +216,8 @@ class Cleaner {
     std::vector<std::vector<Edit>> unicode_;
     std::vector<EditedText> texts_;  ///< after the Unicode step
     std::vector<std::vector<Edit>> boilerplate_;
-    std::map<std::size_t, LeftOut> left_out_;
+    std::map<std::size_t, Change> left_out_;
+    std::vector<bool> stays_;
     std::map<std::pair<ChangeKind, std::string>, int> counts_;
     Pseudonyms pseudonyms_;
     CleanResult result_;

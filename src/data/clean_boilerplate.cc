@@ -117,10 +117,13 @@ void count_units(const std::vector<Unit>& units, std::size_t document,
 }  // namespace
 
 std::vector<std::vector<Edit>> boilerplate_edits(const std::vector<text::Document>& documents,
-                                                 const std::vector<EditedText>& texts) {
+                                                 const std::vector<EditedText>& texts,
+                                                 const std::vector<bool>& stays) {
     std::map<std::string, std::vector<std::size_t>> by_source;
     for (std::size_t i = 0; i < documents.size(); ++i) {
-        by_source[documents[i].source].push_back(i);
+        if (stays[i]) {
+            by_source[documents[i].source].push_back(i);
+        }
     }
     std::vector<std::vector<Edit>> edits(documents.size());
     for (const auto& [source, members] : by_source) {

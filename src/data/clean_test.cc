@@ -110,6 +110,20 @@ TEST(CleanBoilerplate, RepeatedLinesStayOnce) {
     EXPECT_THAT(result.changes[0].reason, HasSubstr("6 of 6 documents"));
 }
 
+TEST(CleanBoilerplate, TheCopyThatStaysIsInADocumentThatStays) {
+    std::vector<text::Document> documents;
+    for (int i = 0; i < 7; ++i) {
+        // The first two are the same document.
+        std::string own = "A text of its own about topic " + std::string(1, i < 1 ? 'b' : 'a' + i);
+        documents.push_back(document((i == 0 ? "archive/" : "d") + std::to_string(i),
+                                     own + " stands here.\nThe same footer in every document\n"));
+    }
+    CleanResult result = clean(documents, {}, {});
+    ASSERT_EQ(result.documents.size(), 6U);
+    EXPECT_THAT(result.documents[0].document.text, HasSubstr("The same footer"));
+    EXPECT_THAT(result.documents[1].document.text, Not(HasSubstr("The same footer")));
+}
+
 TEST(CleanBoilerplate, FourCopiesAreNotEnough) {
     std::vector<text::Document> documents;
     for (int i = 0; i < 4; ++i) {

@@ -61,13 +61,22 @@ struct NumberedSentence {
     std::string numbers;
 };
 
-/// Sentences with numbers and at least six words.
+std::size_t count_words(std::string_view sentence) {
+    std::size_t count = 0;
+    for (const text::Span& word : text::words(sentence)) {
+        count += is_digit(word.of(sentence).front()) ? 0 : 1;
+    }
+    return count;
+}
+
+/// Sentences with numbers and at least six other words: "In force from 1 May 2025" says nothing
+/// that another document could contradict.
 std::vector<NumberedSentence> numbered_sentences(std::string_view text) {
     std::vector<NumberedSentence> found;
     for (const text::Span& span : text::sentences(text)) {
         std::string numbers;
         std::string key = without_numbers(span.of(text), numbers);
-        if (!numbers.empty() && text::words(span.of(text)).size() >= kSentenceWordsMin) {
+        if (!numbers.empty() && count_words(span.of(text)) >= kSentenceWordsMin) {
             found.push_back({hash64(text::casefold(key)), span, std::move(numbers)});
         }
     }

@@ -29,9 +29,10 @@ EditedText apply_edits(std::string_view text, const std::vector<Edit>& edits);
 std::vector<Edit> unicode_edits(std::string_view text);
 
 /// Lines and sentences that repeat across the documents of one source. texts[i] belongs to
-/// documents[i]; the first document keeps its copy, so that nothing is lost.
+/// documents[i]; the first document that stays keeps its copy, so that nothing is lost.
 std::vector<std::vector<Edit>> boilerplate_edits(const std::vector<text::Document>& documents,
-                                                 const std::vector<EditedText>& texts);
+                                                 const std::vector<EditedText>& texts,
+                                                 const std::vector<bool>& stays);
 
 /// A document that is left out, and for which one.
 struct LeftOut {
