@@ -28,8 +28,9 @@ bool chosen(const CorpusDocument& document, double share) {
 
 Result<std::vector<CorpusDocument>> read_corpus_file(const std::filesystem::path& folder,
                                                      const std::string& file) {
-    format::JsonlReader reader =
-        CAIRN_TRY(format::JsonlReader::open(folder / (file + ".jsonl.zst")));
+    std::filesystem::path path = folder / (file + ".jsonl.zst");
+    if (!std::filesystem::exists(path)) path.replace_extension();  // plain, not packed
+    format::JsonlReader reader = CAIRN_TRY(format::JsonlReader::open(path));
     std::vector<CorpusDocument> documents;
     nlohmann::json record;
     while (CAIRN_TRY(reader.next(record))) {
