@@ -63,16 +63,22 @@ void add_figures(const QaReport& report, HtmlReport& page) {
         return out;
     };
     const std::vector<ReportBar> bars = {
-        bar("right (answered or rightly refused)", report.right, Tone::kGood),
-        bar("wrong", report.wrong, Tone::kBad),
-        bar("answerable: answered with the right quote", report.answered_right, Tone::kGood),
+        bar("right reaction", report.right, Tone::kGood),
+        bar("wrong answer", report.wrong, Tone::kBad),
+        bar("answerable: right", report.answered_right, Tone::kGood),
         bar("answerable: refused", report.refused_answerable, Tone::kWarn),
-        bar("not answerable: refused", report.refused_unanswerable, Tone::kGood),
-        bar("evidence among the first five passages", report.recall_at_5, Tone::kNeutral),
-        bar("quotes that stand word for word in a source", report.quote_exact, Tone::kNeutral)};
+        bar("unanswerable: refused", report.refused_unanswerable, Tone::kGood),
+        bar("recall@5", report.recall_at_5, Tone::kNeutral),
+        bar("exact quotes", report.quote_exact, Tone::kNeutral)};
     ReportBarOptions options;
     options.maximum = 1;
     page.bars("Shares with 95 % intervals, clustered by document", bars, options);
+    page.paragraph(
+        "A reaction is right when an answerable question gets a quote that holds the evidence, or "
+        "an "
+        "unanswerable one is refused. Recall@5: the evidence is among the first five passages. "
+        "Exact "
+        "quotes stand word for word in a source.");
 }
 
 void add_faults(const QaReport& report, HtmlReport& page) {

@@ -308,11 +308,11 @@ std::string_view fault_name(QaFault fault) {
         case QaFault::kRankedLow:
             return "ranked low";
         case QaFault::kIgnored:
-            return "wrong sentence of the right passage";
+            return "evidence ignored";
         case QaFault::kWrongRefusal:
             return "wrong refusal";
         case QaFault::kUnanswerableTaken:
-            return "answered the unanswerable";
+            return "answer to no source";
     }
     return "";
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 
 #include "cairn/text/segment.h"
 #include "cairn/text/unicode.h"
@@ -91,6 +92,15 @@ bool is_heading_line(std::string_view line, const std::vector<std::string>& head
                        [&](const std::string& heading) { return strip_marks(heading) == bare; });
 }
 
+/// The head of a mail names people and the subject, which is the title: nothing to quote.
+bool is_mail_head(const text::Document& document, std::string_view line) {
+    static constexpr std::string_view kFields[] = {
+        "From: ", "To: ", "Cc: ", "Bcc: ", "Subject: ", "Reply-To: "};
+    return document.media_type == "message/rfc822" &&
+           std::any_of(std::begin(kFields), std::end(kFields),
+                       [&](std::string_view field) { return line.starts_with(field); });
+}
+
 /// Where the text of a section begins behind its heading lines and their rules.
 std::int64_t body_begin(const text::Document& document, const text::Section& section) {
     std::int64_t begin = section.span.begin;
@@ -102,7 +112,8 @@ std::int64_t body_begin(const text::Document& document, const text::Section& sec
                 : std::min(section.span.end, static_cast<std::int64_t>(newline) + 1);
         const Span line = trimmed(document.text, {begin, end});
         const std::string_view words = line.of(document.text);
-        if (!says_nothing(words) && !is_heading_line(words, section.heading_path)) {
+        if (!says_nothing(words) && !is_heading_line(words, section.heading_path) &&
+            !is_mail_head(document, words)) {
             break;
         }
         begin = end;

@@ -70,6 +70,16 @@ TEST(Chunker, EmptyAndMarkOnlyTextsHaveNoChunks) {
     EXPECT_TRUE(chunk_document({}).empty());
 }
 
+TEST(Chunker, TheHeadOfAMailIsNotQuoted) {
+    text::Document mail;
+    mail.media_type = "message/rfc822";
+    mail.text = "Subject: Recall of jackets\nFrom: Jonas\nWe sold 386 of them.\n";
+    mail.sections.push_back({{}, {0, static_cast<std::int64_t>(mail.text.size())}, 0});
+    const std::vector<Chunk> chunks = chunk_document(mail);
+    ASSERT_EQ(chunks.size(), 1u);
+    EXPECT_EQ(chunks[0].span.of(mail.text), "We sold 386 of them.");
+}
+
 TEST(Chunker, HeadingsJoinWithoutRepeatingTheTitle) {
     EXPECT_EQ(join_headings("Leave policy", {"Leave policy", "Sickness"}),
               "Leave policy > Sickness");

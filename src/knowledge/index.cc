@@ -21,7 +21,7 @@ using store::Statement;
 using store::Transaction;
 
 // Raise when chunks or terms are made in another way: it makes every document be indexed anew.
-constexpr std::string_view kMethod = "1";
+constexpr std::string_view kMethod = "2";
 // Headings say what a chunk is about; a word in them counts more than one in the body.
 constexpr const char* kRankedSql = R"(
 SELECT c.id, c.document_id, d.source, d.path, d.title, c.heading_path, c.page, c.span_begin,
