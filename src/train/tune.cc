@@ -24,7 +24,6 @@ namespace cairn::train {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr double kCheckpointSeconds = 30;
 
 struct Rows {
     std::vector<Segment> segments;
@@ -192,7 +191,7 @@ Status train(Trainer& trainer, Run& run, const ProgressSink& sink, const fs::pat
     double saved = start;
     while (trainer.steps_done() < run.plan.steps() && !patience_is_over(run)) {
         run.result.seconds = before + now_seconds() - start;
-        if (interrupted() || now_seconds() - saved > kCheckpointSeconds) {
+        if (interrupted() || now_seconds() - saved > run.options.checkpoint_seconds) {
             CAIRN_TRY(save(trainer, folder, run));
             saved = now_seconds();
         }

@@ -3,6 +3,12 @@
 #include "cairn/train/tune.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
 
 #include "cairn/base/files.h"
 #include "cairn/engine/adapter.h"
@@ -81,6 +87,35 @@ TEST(Tune, QuantisedBaseGivesTheSameAdapterOnOneAndTwoThreads) {
     const auto one = fixture.tune("one.gguf");
     ASSERT_TRUE(one && two);
     EXPECT_EQ(one->adapter_digest, two->adapter_digest);
+}
+
+TEST(Tune, KilledRunsGoOnToTheSameBytes) {
+    Fixture fixture(ExportType::kF32);
+    fixture.options.epochs = 10;
+    fixture.options.threads = 1;
+    const auto whole = fixture.tune("whole.gguf");
+    ASSERT_TRUE(whole);
+    fixture.options.checkpoint_seconds = 0;  // after every step
+    const auto tune_again = [&] {
+        return tune_lora(fixture.base, tiny_chats(fixture.tokenizer, 40), {}, fixture.options,
+                         silent_progress(), fixture.folder.path() / "killed",
+                         fixture.folder.path() / "killed.gguf");
+    };
+    Rng rng(4);
+    for (int i = 0; i < 6; ++i) {
+        const pid_t child = fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            const auto ignored = tune_again();
+            _exit(ignored ? 0 : 1);
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20 + rng.below(80)));
+        kill(child, SIGKILL);
+        waitpid(child, nullptr, 0);
+    }
+    const auto last = tune_again();
+    ASSERT_TRUE(last) << last.error().to_string();
+    EXPECT_EQ(last->adapter_digest, whole->adapter_digest);
 }
 
 TEST(Tune, RefusesAnExampleWithoutAnAnswer) {

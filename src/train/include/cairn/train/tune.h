@@ -27,6 +27,7 @@ struct TuneOptions {
     double dev_share = 0.1;  ///< of the examples, when no dev examples are given
     int evaluations = 8;     ///< of the dev loss, over the whole run
     int patience = 3;        ///< stop after so many evaluations without a better dev loss
+    double checkpoint_seconds = 30;
     int threads = 0;
     Precision precision = Precision::kBf16;
 };
