@@ -37,6 +37,27 @@ struct Fixture {
     }
 };
 
+TEST(Tune, GraphAndEngineGiveTheSameProbabilities) {
+    const Fixture fixture(ExportType::kF32);
+    const auto base = load_base(fixture.base);
+    const auto model = engine::Model::load(fixture.base);
+    ASSERT_TRUE(base && model);
+    const auto ids = tiny_chats(fixture.tokenizer, 3)[2].ids;
+    Batch batch;
+    std::vector<std::int32_t> labels(ids.begin() + 1, ids.end());
+    labels.push_back(kNoLabel);
+    batch.add_segment({ids.begin(), ids.end()}, labels);
+    Graph<float> graph(base->shape, {}, Precision::kF32);
+    std::vector<float> losses;
+    graph.run(batch, base->weights.data(), nullptr, nullptr, 0, &losses);
+    const auto logprobs = engine::token_logprobs(*model, nullptr, ids);
+    ASSERT_TRUE(logprobs);
+    ASSERT_EQ(logprobs->size(), losses.size());
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+        EXPECT_NEAR(losses[i], -(*logprobs)[i], 1e-4) << i;
+    }
+}
+
 TEST(Tune, LowersTheDevLossAndWritesAnAdapterThatTheEngineLoads) {
     Fixture fixture(ExportType::kF32);
     const auto result = fixture.tune("adapter.gguf");
