@@ -111,10 +111,16 @@ std::string document_digest(const text::Document& document) {
     return hash.hex();
 }
 
-/// Every term quoted, so that nothing in a question can be FTS5 syntax.
+/// Every term quoted, so that nothing in a question can be FTS5 syntax. Stop words match nearly
+/// every chunk and are left out where there are other words.
 std::string match_expression(const std::vector<QueryTerm>& terms) {
+    auto is_content = [](const QueryTerm& term) { return term.weight >= 0.5 * term.idf; };
+    const bool any_content = std::any_of(terms.begin(), terms.end(), is_content);
     std::string out;
     for (const QueryTerm& term : terms) {
+        if (any_content && !is_content(term)) {
+            continue;
+        }
         out += out.empty() ? "\"" : " OR \"";
         for (char c : term.text) {
             out += c == '"' ? "\"\"" : std::string(1, c);
