@@ -7,7 +7,7 @@ namespace cairn::text {
 
 std::vector<ChatMessage> quote_prompt(std::span<const QuotePassage> passages,
                                       std::string_view question) {
-    std::string content;
+    std::string content = "Question: " + std::string(question) + "\n\n";
     for (std::size_t i = 0; i < passages.size(); ++i) {
         content += "[" + std::to_string(i + 1) + "]";
         if (!passages[i].heading.empty()) content += " " + passages[i].heading;

@@ -14,7 +14,8 @@ TEST(QuotePrompt, NumbersPassagesAndEndsWithTheQuestion) {
     ASSERT_EQ(messages.size(), 1U);
     EXPECT_EQ(messages[0].role, "user");
     EXPECT_EQ(messages[0].content,
-              "[1] Leave > Parents\nParents get 12 weeks.\n\n[2]\nLunch is free.\n\n"
+              "Question: How many weeks do parents get?\n\n[1] Leave > Parents\nParents get 12 "
+              "weeks.\n\n[2]\nLunch is free.\n\n"
               "Question: How many weeks do parents get?");
 }
 

@@ -145,6 +145,7 @@ class TaskMaker {
     const std::vector<CorpusDocument>& documents_;
     const QuoteTaskOptions& options_;
     Rng rng_;
+    std::size_t bound_ = 0;           // of the characters of the task in hand
     std::vector<std::size_t> order_;  // documents, by weight
     std::unordered_map<std::size_t, ChunkList> cache_;
     std::size_t home_ = 0;             // document of the task in hand
@@ -168,13 +169,16 @@ void TaskMaker::add_passage(QuoteTask& task, const Chunk& chunk) {
     for (const auto& passage : task.passages)
         size += passage.text.size();
     const bool there = std::find(shown_.begin(), shown_.end(), &chunk) != shown_.end();
-    if (there || size > static_cast<std::size_t>(options_.prompt_characters_max)) return;
+    if (there || (size > bound_ && !task.passages.empty())) return;
     shown_.push_back(&chunk);
     task.passages.push_back({chunk.heading, chunk.text});
 }
 
 bool TaskMaker::start_task(QuoteTask& task) {
     home_ = any_document();
+    const int range = options_.prompt_characters_max - options_.prompt_characters_min;
+    bound_ = static_cast<std::size_t>(options_.prompt_characters_min) +
+             rng_.below(static_cast<std::uint64_t>(std::max(1, range)));
     const ChunkList& home = chunks(home_);
     if (home.empty()) return false;
     task.document = documents_[home_].id;

@@ -36,6 +36,7 @@ std::vector<CorpusDocument> documents() {
 TEST(QuoteTasks, GoldSentencesStandInTheirPassage) {
     QuoteTaskOptions options;
     options.count = 60;
+    options.turns_max = 5;
     const auto tasks = make_quote_tasks(documents(), options);
     ASSERT_EQ(tasks.size(), 60U);
     int refusals = 0;
@@ -77,6 +78,7 @@ TEST(QuoteTasks, SameSeedSameTasks) {
 TEST(QuoteTasks, ChatAlternatesAndAnswersInTheFixedFormat) {
     QuoteTaskOptions options;
     options.count = 10;
+    options.turns_max = 3;
     for (const QuoteTask& task : make_quote_tasks(documents(), options)) {
         const auto chat = quote_chat(task);
         ASSERT_EQ(chat.size(), 2 * task.turns.size());

@@ -23,7 +23,9 @@ struct QuotePassage {
     std::string text;
 };
 
-/// One user message: each passage under a line "[1] heading", then "Question: ...".
+/// One user message: "Question: ...", each passage under a line "[1] heading", the question again.
+/// It stands in front because a causal model reads the passages only once: so it can see, while it
+/// reads, which words are asked for. Behind them it stands next to the answer.
 std::vector<ChatMessage> quote_prompt(std::span<const QuotePassage> passages,
                                       std::string_view question);
 

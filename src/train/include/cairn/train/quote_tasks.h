@@ -28,9 +28,10 @@ struct QuoteTask {
 struct QuoteTaskOptions {
     std::uint64_t seed = 1;
     std::int64_t count = 1000;
-    int turns_max = 5;
+    int turns_max = 1;                 ///< further questions on the same passages
     int passage_characters_max = 900;  ///< of one passage
-    int prompt_characters_max = 2200;  ///< of all passages together
+    int prompt_characters_min = 400;   ///< of all passages together: each task has a bound
+    int prompt_characters_max = 2200;  ///< between these two
     double refusal_share = 0.28;
 };
 
