@@ -8,7 +8,6 @@
 #include <optional>
 #include <span>
 
-#include "cairn/apps/assistant.h"
 #include "cairn/base/clock.h"
 #include "cairn/base/hash.h"
 #include "cairn/text/json.h"
@@ -246,6 +245,9 @@ Reply answer(const Call& call) {
     }
     CompletionStream stream(call.head(), call.responder);
     const auto answered = call.model.answer(question);
+    if (!answered && answered.error().code == Code::kTooLarge) {
+        return invalid(answered.error().to_string(), "context_length_exceeded", "messages");
+    }
     if (!answered) return deliver_failure(call, stream, answered.error(), {});
 
     std::string text = answered->text;

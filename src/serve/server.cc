@@ -229,7 +229,8 @@ Reply Server::State::dispatch(Request& request, StreamResponder& responder) {
     const Route* route = find_route(request, reply);
     if (route != nullptr) reply = answer(*route, request, responder);
     if (observer) {
-        const std::string_view pattern = route == nullptr ? "unknown" : route->pattern;
+        const std::string_view pattern =
+            route == nullptr ? std::string_view("unknown") : std::string_view(route->pattern);
         observer(request, pattern, reply.status, now_seconds() - start);
     }
     return reply;

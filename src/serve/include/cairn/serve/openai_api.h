@@ -11,15 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "cairn/apps/assistant.h"
 #include "cairn/base/result.h"
-
-namespace cairn::engine {
-class Adapter;
-}
-namespace cairn::apps {
-struct Answer;
-struct AssistantRequest;
-}  // namespace cairn::apps
+#include "cairn/engine/adapter.h"
 
 namespace cairn::serve {
 

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// OpenAI's official client against a running server: what it sends is understood, what comes back is what it expects.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+
+const require = createRequire(new URL('../../web/package.json', import.meta.url));
+const OpenAI = require('openai');
+
+const { CAIRN_URL: url, CAIRN_USER_KEY: key } = process.env;
+const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: key, maxRetries: 0 });
+const ask = (content) => [{ role: 'user', content }];
+const qa = process.env.CAIRN_QA_MODEL ?? 'handbook';
+
+const models = [];
+for await (const model of client.models.list()) models.push(model.id);
+assert.ok(models.includes(qa), `models: ${models}`);
+const base = models.find((id) => id === (process.env.CAIRN_BASE_MODEL ?? 'pebble'));
+assert.ok(base);
+
+// A grounded answer, whole and as a stream: the same text, and citations that point into a document.
+const question = process.env.CAIRN_QUESTION ?? 'Within how many days may customers return unused goods?';
+const whole = await client.chat.completions.create({ model: qa, messages: ask(question) });
+const { message } = whole.choices[0];
+assert.equal(message.role, 'assistant');
+assert.equal(whole.choices[0].finish_reason, 'stop');
+assert.equal(whole.usage.total_tokens, whole.usage.prompt_tokens + whole.usage.completion_tokens);
+assert.ok(!message.cairn.refused, message.content);
+const citation = message.cairn.citations[0];
+const response = await fetch(`${url}/api/documents/${citation.document}`, { headers: { Authorization: `Bearer ${key}` } });
+const document = await response.json();
+const quoted = Buffer.from(document.text).subarray(citation.begin, citation.end).toString();
+assert.equal(quoted.replace(/\s+/g, ' ').trim(), citation.quote.replace(/\s+/g, ' ').trim());
+
+let streamed = '', usage, grounding;
+const stream = await client.chat.completions.create({
+  model: qa, messages: ask(question), stream: true, stream_options: { include_usage: true },
+});
+for await (const chunk of stream) {
+  streamed += chunk.choices[0]?.delta.content ?? '';
+  grounding = chunk.choices[0]?.delta.cairn ?? grounding;
+  usage = chunk.usage ?? usage;
+}
+assert.equal(streamed, message.content);
+assert.deepEqual(grounding.citations, message.cairn.citations);
+assert.ok(usage.prompt_tokens > 0);
+
+// A conversation sends our own message back.
+const next = await client.chat.completions.create({
+  model: qa, messages: [...ask(question), message, ...ask(question)],
+});
+assert.equal(next.choices[0].message.role, 'assistant');
+
+// The base model: sampled with a seed, twice the same.
+const sampled = { model: base, messages: ask('Hello'), max_tokens: 16, temperature: 0.8, seed: 7, user: 'u-1' };
+const [first, second] = await Promise.all([1, 2].map(() => client.chat.completions.create(sampled)));
+assert.equal(first.choices[0].message.content, second.choices[0].message.content);
+const helper = client.chat.completions.stream(sampled);
+assert.equal((await helper.finalChatCompletion()).choices[0].message.content, first.choices[0].message.content);
+
+// Errors arrive as the client's own classes, with words.
+const fails = async (request, kind, status, words) => {
+  const failure = await request().then(() => null, (error) => error);
+  assert.ok(failure instanceof kind, `${failure}`);
+  assert.equal(failure.status, status);
+  assert.match(failure.message, words);
+  return failure;
+};
+const create = (body) => () => client.chat.completions.create({ model: base, messages: ask('Hi'), ...body });
+await fails(create({ model: 'gpt-4' }), OpenAI.NotFoundError, 404, /there are: .*handbook/);
+await fails(create({ n: 3 }), OpenAI.BadRequestError, 400, /'n' is not supported here except as 1/);
+const long = await fails(create({ messages: ask('word '.repeat(20_000)) }), OpenAI.BadRequestError, 400, /the context of/);
+assert.equal(long.code, 'context_length_exceeded');
+const stranger = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'ck_none', maxRetries: 0 });
+await fails(() => stranger.models.list(), OpenAI.AuthenticationError, 401, /key/);
+
+// Leaving in the middle of a stream is noticed, and the server goes on.
+const left = await client.chat.completions.create({ model: base, messages: ask('Go on'), max_tokens: 900, temperature: 1, stream: true });
+for await (const chunk of left) if (chunk.choices[0]?.delta.content) break;
+assert.equal((await client.chat.completions.create(sampled)).choices[0].message.content, first.choices[0].message.content);
+console.log(`openai client: ${models.length} models, quote "${citation.quote}" in ${citation.path}`);
