@@ -237,7 +237,7 @@ Result<knowledge::Retrieval> Assistant::search(const AssistantRequest& request, 
     return found;
 }
 
-Status Assistant::rank(Answer& answer) {
+Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
     Trace& trace = answer.trace;
     if (scheduler_ == nullptr || settings_.model_weight <= 0 || trace.candidates.empty()) {
         return {};
@@ -256,6 +256,7 @@ Status Assistant::rank(Answer& answer) {
         return {};  // one passage alone fills the context: lexical evidence decides
     }
     score.adapter = adapter_;
+    score.cache_salt = request.tenant;
     score.candidates.emplace_back(text::kRefusal);
     std::vector<Candidate*> scored;
     for (Candidate& candidate : trace.candidates) {
@@ -312,6 +313,17 @@ void Assistant::decide(const AssistantRequest& request, Answer& answer) const {
     }
 }
 
+void Assistant::count_tokens(const AssistantRequest& request, Answer& answer) const {
+    if (scheduler_ == nullptr) return;
+    const text::Tokenizer& tokenizer = scheduler_->model()->tokenizer();
+    const auto count = [&](std::string_view text) {
+        return static_cast<std::int64_t>(tokenizer.encode(text).size());
+    };
+    // A question that the index alone answered still came in, and its answer went out.
+    answer.usage.input_tokens = std::max(answer.usage.input_tokens, count(request.question));
+    answer.usage.output_tokens = count(answer.text);
+}
+
 Result<Answer> Assistant::answer(const AssistantRequest& request) {
     const double started = now_seconds();
     if (request.question.find_first_not_of(" \t\r\n") == std::string::npos) {
@@ -332,9 +344,10 @@ Result<Answer> Assistant::answer(const AssistantRequest& request) {
         find_candidates(answer.trace.search_text, answer.trace.hits, settings_.candidates);
     answer.trace.retrieve_ms = 1000 * (now_seconds() - started);
     const double asked = now_seconds();
-    CAIRN_TRY(rank(answer));
+    CAIRN_TRY(rank(request, answer));
     answer.trace.model_ms = 1000 * (now_seconds() - asked);
     decide(request, answer);
+    count_tokens(request, answer);
     answer.total_ms = 1000 * (now_seconds() - started);
     return answer;
 }

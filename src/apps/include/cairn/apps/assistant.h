@@ -72,7 +72,7 @@ struct Answer {
     double support = 0;  ///< 0..1
     double threshold = 0;
     std::string language;  ///< of the question: "en", "de", ...
-    engine::Usage usage;
+    engine::Usage usage;  ///< output: the tokens of `text`, chosen rather than generated
     double total_ms = 0;
     Trace trace;
 };
@@ -108,7 +108,8 @@ class Assistant {
     AssistantSettings settings_;
 
     Result<knowledge::Retrieval> search(const AssistantRequest& request, Trace& trace);
-    Status rank(Answer& answer);
+    Status rank(const AssistantRequest& request, Answer& answer);
+    void count_tokens(const AssistantRequest& request, Answer& answer) const;
     void decide(const AssistantRequest& request, Answer& answer) const;
 };
 
