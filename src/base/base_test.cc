@@ -49,6 +49,7 @@ TEST(Result, EveryCodeHasItsRow) {
     }
     EXPECT_EQ(names.size(), 12U);
     EXPECT_EQ(exit_code(Code::kGateRefused), 3);
+    EXPECT_EQ(exit_code(Code::kInvalid), 1) << "2 is for the command line itself";
 }
 
 TEST(Result, ErrnoKeepsItsMeaning) {

@@ -18,7 +18,7 @@ struct CodeRow {
 };
 
 constexpr std::array<CodeRow, 12> kCodes{{
-    {Code::kInvalid, "invalid", 400, 2},
+    {Code::kInvalid, "invalid", 400, 1},
     {Code::kNotFound, "not_found", 404, 1},
     {Code::kExists, "exists", 409, 1},
     {Code::kTooLarge, "too_large", 413, 1},
