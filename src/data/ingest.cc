@@ -29,6 +29,12 @@ constexpr std::size_t kBatchFiles = 32;
 const std::vector<std::string> kAlwaysSkipped = {".git",         ".cairn",    ".svn",
                                                  "node_modules", ".DS_Store", "Thumbs.db"};
 
+Result<std::vector<FileEntry>> source_files(const SourceConfig& source) {
+    std::vector<std::string> skip = kAlwaysSkipped;
+    skip.insert(skip.end(), source.skip.begin(), source.skip.end());
+    return list_files(source.folder, skip);
+}
+
 using KnownRows = std::map<std::string, StoredRow>;
 
 /// What became of one file in this run.
@@ -144,9 +150,7 @@ class IngestRun {
     Result<IngestSummary> run() {
         double start = now_seconds();
         CAIRN_TRY(migrate_data(store_));
-        std::vector<std::string> skip = kAlwaysSkipped;
-        skip.insert(skip.end(), source_.skip.begin(), source_.skip.end());
-        entries_ = CAIRN_TRY(list_files(source_.folder, skip));
+        entries_ = CAIRN_TRY(source_files(source_));
         if (entries_.size() > static_cast<std::size_t>(limits::kDocumentsMax)) {
             return make_error(
                 Code::kTooLarge,
@@ -268,6 +272,16 @@ class IngestRun {
 Result<IngestSummary> ingest(store::Store& store, const SourceConfig& source,
                              const IngestOptions& options, const ProgressSink& progress) {
     return IngestRun(store, source, options, progress).run();
+}
+
+Result<std::string> source_fingerprint(const SourceConfig& source) {
+    Sha256 hash;
+    hash.field(std::to_string(kReadersVersion));
+    for (const FileEntry& file : CAIRN_TRY(source_files(source))) {
+        hash.field(file.relative).field(std::to_string(file.size));
+        hash.field(std::to_string(file.modified_ns)).field(file.problem);
+    }
+    return hash.hex();
 }
 
 }  // namespace cairn::data

@@ -44,6 +44,10 @@ struct IngestSummary {
 Result<IngestSummary> ingest(store::Store& store, const SourceConfig& source,
                              const IngestOptions& options, const ProgressSink& progress);
 
+/// Changes when a file of the folder is added, removed or touched, or when the readers change: what
+/// decides whether there is anything to ingest. Reads no file.
+Result<std::string> source_fingerprint(const SourceConfig& source);
+
 /// One row of the table `documents`: a file and what became of it.
 struct DocumentRow {
     std::string id;

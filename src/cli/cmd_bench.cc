@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// cairn bench: what the machine can do at most, what the engine and the trainer reach, and the
+// ratio between them.
+#include <fmt/format.h>
+
+#include "cairn/engine/bench.h"
+#include "cairn/kernels/machine.h"
+#include "cairn/train/bench.h"
+#include "command.h"
+#include "session.h"
+
+namespace cairn::cli {
+
+namespace {
+
+nlohmann::json to_json(const kernels::MachineLimits& limits) {
+    return {{"isa", limits.isa},
+            {"threads", limits.threads},
+            {"read_gb_per_s", limits.read_gb_per_s},
+            {"f32_gflop_per_s", limits.f32_gflop_per_s},
+            {"bf16_gflop_per_s", limits.bf16_gflop_per_s},
+            {"int8_gop_per_s", limits.int8_gop_per_s}};
+}
+
+std::string to_text(const kernels::MachineLimits& limits) {
+    return fmt::format(
+        "{} on {} threads: read {:.1f} GB/s, f32 {:.0f} GFLOP/s, bf16 {:.0f} GFLOP/s, int8 {:.0f} "
+        "GOP/s\n",
+        limits.isa, limits.threads, limits.read_gb_per_s, limits.f32_gflop_per_s,
+        limits.bf16_gflop_per_s, limits.int8_gop_per_s);
+}
+
+Status bench_machine(const Globals& globals) {
+    ThreadPool pool(globals.threads);
+    const kernels::MachineLimits limits = kernels::measure_machine(pool);
+    print_result(globals, to_json(limits), to_text(limits));
+    return {};
+}
+
+Status bench_engine(const Globals& globals, const std::string& path) {
+    std::filesystem::path file = path;
+    if (path.empty()) file = CAIRN_TRY(CAIRN_TRY(Session::open(globals)).base_model_path());
+    const auto model = CAIRN_TRY(engine::Model::load(file));
+    ThreadPool pool(globals.threads);
+    const kernels::MachineLimits limits = kernels::measure_machine(pool);
+    engine::BenchOptions options;
+    options.threads = globals.threads;
+    const engine::EngineSpeed speed = CAIRN_TRY(engine::measure_engine(model, options));
+    // Prefill multiplies int8 weights: operations over the int8 limit. Decoding one sequence reads
+    // all weights once a token.
+    const double prefill_gop = speed.prefill_tokens_per_second * speed.operations_per_token / 1e9;
+    nlohmann::json json = {{"machine", to_json(limits)},
+                           {"model", file.string()},
+                           {"prefill",
+                            {{"tokens_per_s", speed.prefill_tokens_per_second},
+                             {"gop_per_s", prefill_gop},
+                             {"share_of_int8_limit", prefill_gop / limits.int8_gop_per_s},
+                             {"share_of_f32_limit", prefill_gop / limits.f32_gflop_per_s}}},
+                           {"decode", nlohmann::json::array()}};
+    std::string text = to_text(limits);
+    text += fmt::format(
+        "prefill {:.0f} tokens/s, {:.1f} GOP/s: {:.0f} % of the int8 limit, {:.0f} % of the f32 "
+        "limit\n",
+        speed.prefill_tokens_per_second, prefill_gop, 100 * prefill_gop / limits.int8_gop_per_s,
+        100 * prefill_gop / limits.f32_gflop_per_s);
+    for (const engine::DecodeSpeed& decode : speed.decode) {
+        const double bytes = decode.weight_bytes_per_token + decode.kv_bytes_per_token;
+        const double gb_per_s = decode.tokens_per_second * bytes / 1e9;
+        json["decode"].push_back({{"batch", decode.batch},
+                                  {"tokens_per_s", decode.tokens_per_second},
+                                  {"gb_per_s", gb_per_s},
+                                  {"share_of_read_limit", gb_per_s / limits.read_gb_per_s}});
+        text += fmt::format(
+            "decode, batch {:>2}: {:.0f} tokens/s, {:.1f} GB/s: {:.0f} % of the read limit\n",
+            decode.batch, decode.tokens_per_second, gb_per_s,
+            100 * gb_per_s / limits.read_gb_per_s);
+    }
+    print_result(globals, json, text);
+    return {};
+}
+
+Status bench_train(const Globals& globals) {
+    ThreadPool pool(globals.threads);
+    const kernels::MachineLimits limits = kernels::measure_machine(pool);
+    train::TrainBenchOptions options;
+    options.threads = globals.threads;
+    const train::TrainBench speed = CAIRN_TRY(train::bench_train(options));
+    const nlohmann::json json = {{"machine", to_json(limits)},
+                                 {"tokens_per_s", speed.tokens_per_second},
+                                 {"flop_per_token", speed.flops_per_token},
+                                 {"gflop_per_s", speed.gflops},
+                                 {"product_gflop_per_s", speed.product_gflops},
+                                 {"share_of_product", speed.share},
+                                 {"share_of_bf16_limit", speed.gflops / limits.bf16_gflop_per_s},
+                                 {"share_of_f32_limit", speed.gflops / limits.f32_gflop_per_s}};
+    print_result(
+        globals, json,
+        to_text(limits) +
+            fmt::format(
+                "training: {:.0f} tokens/s, {:.0f} GFLOP/s: {:.0f} % of one large product ({:.0f} "
+                "GFLOP/s), {:.0f} % of the bf16 limit\n",
+                speed.tokens_per_second, speed.gflops, 100 * speed.share, speed.product_gflops,
+                100 * speed.gflops / limits.bf16_gflop_per_s));
+    return {};
+}
+
+}  // namespace
+
+void add_bench(CLI::App& root, const Globals& globals, Action& action) {
+    CLI::App* bench =
+        root.add_subcommand("bench", "Measure this machine, the engine and the trainer");
+    bench->require_subcommand(1);
+    struct None {};
+    add_command<None>(
+        *bench, action, "machine", "Bandwidth and arithmetic at most", [](CLI::App&, None&) {},
+        [&globals](const None&) { return bench_machine(globals); });
+    add_command<std::string>(
+        *bench, action, "engine",
+        "Prefill and decode speed of a model against the machine's limits",
+        [](CLI::App& app, std::string& path) {
+            app.add_option("--model", path, "a GGUF file (default: the workspace's base model)");
+        },
+        [&globals](const std::string& path) { return bench_engine(globals, path); });
+    add_command<None>(
+        *bench, action, "train", "Training speed against the machine's limits",
+        [](CLI::App&, None&) {}, [&globals](const None&) { return bench_train(globals); });
+}
+
+}  // namespace cairn::cli

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// From live releases to things that answer: adapters from blobs, assistants over the index.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cairn/apps/assistant.h"
+#include "cairn/engine/adapter.h"
+#include "cairn/serve/service.h"
+#include "session.h"
+
+namespace cairn::cli {
+
+/// The adapter stored as a blob; null for an empty digest.
+Result<std::shared_ptr<const engine::Adapter>> load_adapter(Session& session,
+                                                            const std::string& digest,
+                                                            const engine::Model& model);
+
+/// An assistant with a database connection of its own.
+Result<std::shared_ptr<apps::Assistant>> open_assistant(Session& session,
+                                                        const apps::AssistantSettings& settings);
+
+/// What clients may ask for: one model per live release, then the base.
+Result<std::vector<serve::ServedModel>> served_models(Session& session);
+
+/// The served model called `name`; empty: the first one of `kind`, if that is given, else the
+/// first. Errors: kNotFound.
+Result<serve::ServedModel> choose_model(Session& session, const std::string& name,
+                                        const serve::ModelKind* kind = nullptr);
+
+}  // namespace cairn::cli
