@@ -66,7 +66,8 @@ TEST(Files, ListsInByteOrderAndNamesWhatItCannotRead) {
     fs::create_directory_symlink(root, root / "loop");
     std::vector<std::string> names;
     std::vector<std::string> problems;
-    for (const FileEntry& entry : list_files(root, {".git"}).value()) {
+    const auto listed = list_files(root, {".git"}).value();
+    for (const FileEntry& entry : listed) {
         (entry.problem.empty() ? names : problems).push_back(entry.relative);
     }
     EXPECT_THAT(names, testing::ElementsAre("Z", "a", "b.txt", "b/deep/x", "link"));
