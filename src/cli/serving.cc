@@ -60,6 +60,8 @@ Result<std::shared_ptr<const engine::Adapter>> load_adapter(Session& session,
                                                             const std::string& digest,
                                                             const engine::Model& model) {
     if (digest.empty()) return std::shared_ptr<const engine::Adapter>();
+    (void)CAIRN_TRY(
+        session.store.blobs().get(digest));  // checks that the file is what its name says
     return engine::Adapter::load(CAIRN_TRY(session.store.blobs().path(digest)), model);
 }
 

@@ -92,7 +92,8 @@ Result<std::shared_ptr<engine::Scheduler>> Session::scheduler() {
 
 std::string StepInput::digest() const {
     Sha256 hash;
-    hash.field("step 1").field(step).field(scenario).field(parameters.dump());
+    // Another version of the program may make another output from the same inputs.
+    hash.field(CAIRN_VERSION).field(step).field(scenario).field(parameters.dump());
     for (const store::RunInput& input : inputs) {
         hash.field(input.name).field(input.digest);
     }

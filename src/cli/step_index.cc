@@ -10,7 +10,9 @@ namespace cairn::cli {
 
 Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
     StepInput input{"index", "", {}, {}};
-    input.inputs.push_back({"documents", CAIRN_TRY(stored_output(session, "clean")).digest});
+    // Titles and sections come from reading, texts from cleaning: a change of either is a change.
+    input.inputs.push_back({"read", CAIRN_TRY(stored_output(session, "ingest")).digest});
+    input.inputs.push_back({"clean", CAIRN_TRY(stored_output(session, "clean")).digest});
     return run_step(session, input, [&]() -> Result<StepOutput> {
         const auto documents = CAIRN_TRY(data::load_clean_documents(session.store));
         auto index = CAIRN_TRY(knowledge::Index::open(session.store.database()));

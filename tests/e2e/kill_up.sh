@@ -33,8 +33,11 @@ done
 digests "$work/killed" >"$work/killed.digests"
 echo "killed $done_kills times"
 diff "$work/calm.digests" "$work/killed.digests" || { echo "FAILED: other digests after kills" >&2; exit 1; }
+# runs.state: 0 running, 1 done, 2 failed.
+[ "$(sqlite3 "$work/killed/.cairn/cairn.db" "SELECT count(*) FROM runs WHERE state = 1")" -ge "$(wc -l <"$work/calm.digests")" ] ||
+  { echo "FAILED: the runs of the walk are not recorded as done" >&2; exit 1; }
 redone=$(sqlite3 "$work/killed/.cairn/cairn.db" \
-  "SELECT step || ' ' || scenario || ': ' || count(*) FROM runs WHERE state = 'done' GROUP BY step, scenario, input_digest HAVING count(*) > 1")
+  "SELECT step || ' ' || scenario || ': ' || count(*) FROM runs WHERE state = 1 GROUP BY step, scenario, input_digest HAVING count(*) > 1")
 [ -z "$redone" ] || { echo "FAILED: done steps were done again: $redone" >&2; exit 1; }
 [ "$done_kills" -gt 0 ] || { echo "FAILED: no kill hit a running process" >&2; exit 1; }
 echo "same digests, nothing done twice"
