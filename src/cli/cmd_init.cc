@@ -50,6 +50,9 @@ std::string config_text(const std::string& name, const std::string& documents) {
            "# What this machine costs; the ledger computes the cost of an answer from it.\n"
            "[hardware]\nprice = 2400.0\nlife_years = 4\npower_idle_w = 40\npower_busy_w = 90\n"
            "tariff_per_kwh = 0.25\nutilisation = 0.10\n\n"
+           "# How adapters are trained; these suit pebble, larger models want rate 0.001 and 3 "
+           "epochs.\n"
+           "[tune]\nrank = 16\nalpha = 32\nlearning_rate = 0.004\nepochs = 8\n\n"
            "# What a tenant pays.\n"
            "[prices]\ninput_per_mtok = 0.20\ncached_input_per_mtok = 0.05\noutput_per_mtok = "
            "0.60\n";
