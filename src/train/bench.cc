@@ -36,7 +36,9 @@ std::vector<Batch> random_window(const Shape& shape, const TrainBenchOptions& op
         for (std::int32_t& id : row) {
             id = static_cast<std::int32_t>(rng.below(static_cast<std::uint64_t>(shape.vocabulary)));
         }
-        window.back().add_segment(row, row);
+        std::vector<std::int32_t> labels = row;
+        std::rotate(labels.begin(), labels.begin() + 1, labels.end());
+        window.back().add_segment(row, labels);
     }
     return window;
 }
@@ -68,6 +70,7 @@ Result<TrainBench> bench_train(const TrainBenchOptions& options) {
     const std::vector<Batch> window = random_window(shape, options);
     OptimiserOptions optimiser;
     optimiser.steps = 1000;
+    optimiser.rate_peak = 2e-4;
     TrainBench result;
     result.threads = pool.size();
     result.loss_first = CAIRN_TRY(trainer.step(window, optimiser)).loss;

@@ -36,10 +36,11 @@ std::string figures(const Measurement& m) {
     std::string out = fmt::format(
         "## Figures\n\nOn held-out documents (1 % by hash of id; nothing of them was trained on), "
         "with the Q8_0 file:\n\n- **{:.3f} bits per byte** on {} bytes of plain text (f32 "
-        "arithmetic over the file's weights; the first {} of each document).\n- Reading tasks: {} "
+        "arithmetic over the file's weights; at most one context of each document).\n- Reading "
+        "tasks: {} "
         "questions that the shown passages answer, {} that they do not. A system chooses one "
         "sentence of the passages, or refuses.\n\n",
-        m.bits_per_byte, m.bytes, "context length", m.answerable, m.unanswerable);
+        m.bits_per_byte, m.bytes, m.answerable, m.unanswerable);
     out += "| system | exact | F1 | refused when due | right of all |\n|---|---|---|---|---|\n";
     out += score_row("model, most probable sentence or refusal", m.model);
     out += score_row("model, by mean log-probability per token", m.model_mean);
@@ -78,12 +79,17 @@ std::string model_card(const CardFacts& facts) {
            "| stage | tokens | steps | row | peak rate | wall time | tokens/s | last loss "
            "(nats/token) |\n|---|---|---|---|---|---|---|---|\n";
     out += stage_row("1 plain text", recipe.stage1, facts.text_stage);
-    out += stage_row("2 reading tasks as chats", recipe.stage2, facts.chat_stage);
+    for (std::size_t i = 0; i < facts.chat_stages.size(); ++i) {
+        const std::string name = fmt::format("{} reading tasks as chats", i + 2);
+        out += stage_row(name.c_str(), recipe.chats[i], facts.chat_stages[i]);
+    }
     out += fmt::format(
-        "\nThe chosen part of the corpus has {:.1f} M tokens. Stage 2 asks questions made by rules "
-        "about sentences of the training documents, {:.0f} % plain text mixed in; its loss counts "
+        "\nThe chosen part of the corpus has {:.1f} M tokens. Chat stages ask questions made by "
+        "rules "
+        "about sentences of the training documents, {:.0f} % plain text mixed in; their loss "
+        "counts "
         "the answers' tokens (and those of the plain text). The recipe:\n\n```toml\n{}```\n\n",
-        static_cast<double>(facts.corpus_tokens) / 1e6, recipe.stage2.plain_share * 100,
+        static_cast<double>(facts.corpus_tokens) / 1e6, recipe.chats.front().plain_share * 100,
         recipe.text);
     out += figures(facts.measurement);
     out +=

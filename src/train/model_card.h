@@ -13,7 +13,7 @@ namespace cairn::train {
 struct CardFacts {
     Recipe recipe;
     StageResult text_stage;
-    StageResult chat_stage;
+    std::vector<StageResult> chat_stages;
     Measurement measurement;
     std::int64_t model_bytes = 0;
     std::string model_digest;

@@ -117,8 +117,21 @@ struct ChatRows {
     std::int64_t plain = 0;
 };
 
-Result<ChatRows> make_chat_rows(Work& work) {
-    const StageRecipe& stage = work.recipe.stage2;
+/// Small prompts teach to find words, large ones to find them among many.
+QuoteTaskOptions task_options(const StageRecipe& stage, std::uint64_t seed, std::uint64_t round) {
+    constexpr std::uint64_t kParts = 10;
+    QuoteTaskOptions options;
+    options.seed = seed + round;
+    options.count = 2000;
+    if (static_cast<double>(round % kParts) < stage.short_share * kParts) {
+        options.passage_characters_max = 350;
+        options.prompt_characters_min = 150;
+        options.prompt_characters_max = 500;
+    }
+    return options;
+}
+
+Result<ChatRows> make_chat_rows(Work& work, const StageRecipe& stage, std::uint64_t seed) {
     CAIRN_TRY(work.need_documents());
     ChatRows rows;
     std::vector<std::int64_t> lengths;
@@ -126,10 +139,8 @@ Result<ChatRows> make_chat_rows(Work& work) {
     const auto wanted =
         static_cast<std::int64_t>(static_cast<double>(stage.tokens) * (1.0 - stage.plain_share));
     for (std::uint64_t round = 0; total < wanted; ++round) {
-        QuoteTaskOptions options;
-        options.seed = work.recipe.seed + 1000 + round;
-        options.count = 2000;
-        const std::vector<QuoteTask> tasks = make_quote_tasks(work.documents, options);
+        const std::vector<QuoteTask> tasks =
+            make_quote_tasks(work.documents, task_options(stage, seed, round));
         if (tasks.empty()) return make_error(Code::kInvalid, "the corpus gives no reading tasks");
         for (const QuoteTask& task : tasks) {
             const auto chat =
@@ -147,9 +158,11 @@ Result<ChatRows> make_chat_rows(Work& work) {
     return rows;
 }
 
-Result<StageResult> train_chats(Work& work, std::vector<float>& weights) {
-    const StageRecipe& stage = work.recipe.stage2;
-    const ChatRows rows = CAIRN_TRY(make_chat_rows(work));
+/// Chat stage `index`, from 0.
+Result<StageResult> train_chats(Work& work, std::size_t index, std::vector<float>& weights) {
+    const StageRecipe& stage = work.recipe.chats[index];
+    const std::uint64_t seed = work.recipe.seed + 1000 * (index + 1);
+    const ChatRows rows = CAIRN_TRY(make_chat_rows(work, stage, seed));
     const auto chats = static_cast<std::int64_t>(rows.packed.size());
     const std::int64_t plain_there =
         (static_cast<std::int64_t>(work.stream.size()) - 1) / stage.row_tokens;
@@ -175,9 +188,9 @@ Result<StageResult> train_chats(Work& work, std::vector<float>& weights) {
     };
     Trainer trainer(work.pool, work.recipe.shape, work.recipe.precision, std::move(weights));
     StageOptions options;
-    options.name = "stage2";
-    options.folder = work.file("stage2");
-    options.seed = work.recipe.seed + 2;
+    options.name = fmt::format("stage{}", index + 2);
+    options.folder = work.file(options.name);
+    options.seed = work.recipe.seed + 2 + index;
     options.sink = work.options.sink;
     StageResult result = CAIRN_TRY(run_stage(trainer, source, stage, options));
     weights = trainer.weights();
@@ -213,7 +226,9 @@ Status pretrain(const PretrainOptions& options) {
     CardFacts facts;
     facts.text_stage = CAIRN_TRY(train_text(work, weights));
     if (options.last_stage < 2) return {};
-    facts.chat_stage = CAIRN_TRY(train_chats(work, weights));
+    for (std::size_t i = 0; i < work.recipe.chats.size(); ++i) {
+        facts.chat_stages.push_back(CAIRN_TRY(train_chats(work, i, weights)));
+    }
     if (options.last_stage < 3) return {};
     ModelFile meta;
     meta.name = work.recipe.name;

@@ -85,6 +85,7 @@ Status read_stage(const toml::table& root, const std::string& name, StageRecipe&
     CAIRN_TRY(table.get("muon", stage.optimiser.muon, false));
     CAIRN_TRY(table.get("cooldown", stage.optimiser.cooldown, false));
     CAIRN_TRY(table.get("plain_share", stage.plain_share, false));
+    CAIRN_TRY(table.get("short_share", stage.short_share, false));
     if (stage.tokens < 1 || stage.batch_tokens < 1 || stage.batch_tokens_first < 1 ||
         stage.row_tokens < 2) {
         return make_error(Code::kInvalid, fmt::format("expected positive numbers in [{}]", name));
@@ -128,7 +129,10 @@ Result<Recipe> parse_recipe(std::string text) {
         return make_error(Code::kInvalid, "expected groups in [corpus], found none");
     }
     CAIRN_TRY(read_stage(root, "stage1", recipe.stage1));
-    CAIRN_TRY(read_stage(root, "stage2", recipe.stage2));
+    for (int number = 2; number == 2 || root.contains(fmt::format("stage{}", number)); ++number) {
+        recipe.chats.emplace_back();
+        CAIRN_TRY(read_stage(root, fmt::format("stage{}", number), recipe.chats.back()));
+    }
     recipe.shape.vocabulary = recipe.vocabulary;
     CAIRN_TRY(check_shape(recipe.shape));
     recipe.text = std::move(text);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "cairn/base/result.h"
 #include "cairn/train/shape.h"
@@ -22,6 +23,7 @@ struct StageRecipe {
     std::int64_t ramp_tokens = 0;
     OptimiserOptions optimiser;
     double plain_share = 0;  ///< of rows with plain text among chats
+    double short_share = 0;  ///< of chats with one or two short passages
 };
 
 struct Recipe {
@@ -32,9 +34,9 @@ struct Recipe {
     std::int64_t sample_characters = 0;    ///< text for the tokenizer's training
     std::map<std::string, double> corpus;  ///< group -> share of its documents
     Precision precision = Precision::kBf16;
-    StageRecipe stage1;
-    StageRecipe stage2;
-    std::string text;  ///< the file itself
+    StageRecipe stage1;              ///< plain text
+    std::vector<StageRecipe> chats;  ///< [stage2] and, where there is one, [stage3] ...
+    std::string text;                ///< the file itself
 };
 
 /// Errors: kInvalid names the unknown or missing key, or the value that does not fit.
