@@ -25,7 +25,7 @@ struct CorpusDocument {
     std::string text;
 };
 
-/// All records of FOLDER/FILE.jsonl.zst (or FILE.jsonl) in order (lines that are not valid records are errors).
+/// All records of FOLDER/FILE.jsonl.zst (or FILE.jsonl) in order. Errors: a line that is no record.
 Result<std::vector<CorpusDocument>> read_corpus_file(const std::filesystem::path& folder,
                                                      const std::string& file);
 
