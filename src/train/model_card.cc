@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cairn/base/progress.h"
 
 namespace cairn::train {
@@ -46,6 +48,13 @@ std::string figures(const Measurement& m) {
     out += score_row("model, by mean log-probability per token", m.model_mean);
     out += score_row("BM25, best sentence, never refuses", m.bm25);
     out += score_row("BM25 that refuses below a threshold fit on training tasks", m.bm25_refusing);
+    if (std::max(m.model.f1, m.model_mean.f1) < m.bm25.f1) {
+        out +=
+            "\n**The baseline is better.** On these tasks the model does not find the sentence "
+            "that "
+            "answers; it has only learnt to repeat one and to refuse. Leave the choice to lexical "
+            "evidence and take a larger base for real work.\n";
+    }
     out +=
         "\nThe questions are made by rules from the sentence that answers them (quote_tasks.h), so "
         "they share words with it more than questions of people do. That favours BM25 and the "
