@@ -118,7 +118,7 @@ serve::ConsoleSources console_sources(const WorkspaceConfig& config) {
         std::vector<serve::DocumentRow> rows;
         for (const data::DocumentRow& row : CAIRN_TRY(data::list_documents(store))) {
             rows.push_back({row.id, row.source, row.path, row.title, row.media_type, row.language,
-                            row.state, row.reason, row.size, row.words});
+                            row.state, row.reason, row.size, row.characters});
         }
         return rows;
     };
