@@ -34,7 +34,8 @@ int run(int argc, char** argv) {
     CLI::App app{
         "Cairn: from a folder of documents to your own measured, served and billed language "
         "model.\n"
-        "New here?  cairn init my-company  &&  cd my-company  &&  cairn up  &&  cairn serve"};
+        "New here?  cairn init my-company  &&  cd my-company  &&  cairn up  &&  cairn serve",
+        "cairn"};
     app.require_subcommand(1);
     app.set_version_flag("--version", "cairn " CAIRN_VERSION);
     app.fallthrough();  // options of the whole program may stand behind the command too
