@@ -62,10 +62,11 @@ class [[nodiscard]] Result {
     explicit operator bool() const { return has_value(); }
     T& value() & { return *get(); }
     const T& value() const& { return *const_cast<Result*>(this)->get(); }
-    T&& value() && { return std::move(*get()); }
+    /// By value, so that `for (x : f().value())` does not read a dead temporary.
+    T value() && { return std::move(*get()); }
     T& operator*() & { return *get(); }
     const T& operator*() const& { return value(); }
-    T&& operator*() && { return std::move(*get()); }
+    T operator*() && { return std::move(*get()); }
     T* operator->() { return get(); }
     const T* operator->() const { return const_cast<Result*>(this)->get(); }
     T value_or(T other) const& { return has_value() ? value() : std::move(other); }
