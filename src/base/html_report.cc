@@ -32,8 +32,9 @@ th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px s
 th{color:var(--soft);font-weight:600}td.n{text-align:right;font-variant-numeric:tabular-nums;
 white-space:nowrap}td.good,.t-good{color:var(--good)}td.warn,.t-warn{color:var(--warn)}
 td.bad,.t-bad{color:var(--bad)}small{color:var(--soft);display:block}
-figure{margin:1rem 0}figcaption{font-weight:600;margin-bottom:.3rem}
-svg{width:100%;height:auto;display:block}svg text{fill:var(--ink);font-size:13px}
+figure{margin:1rem 0;overflow-x:auto}figcaption{font-weight:600;margin-bottom:.3rem}
+svg{width:100%;min-width:38rem;height:auto;display:block}
+svg text{fill:var(--ink);font-size:13px}
 svg .soft{fill:var(--soft)}svg .axis{stroke:var(--line)}svg .mark{stroke:var(--soft)}
 svg .neutral{fill:var(--bar)}svg .good{fill:var(--good)}svg .warn{fill:var(--warn)}
 svg .bad{fill:var(--bad)}details{margin:.5rem 0}summary{cursor:pointer}

@@ -141,13 +141,15 @@ nlohmann::json to_json(const StyleReport& report) {
 std::string to_html(const StyleReport& report, std::string_view scenario,
                     std::string_view subtitle) {
     HtmlReport page(fmt::format("Evaluation: {}", scenario), subtitle);
+    const double p = report.improvement_p;
     add_verdict(report.gate,
                 fmt::format("On {} held-out examples the tuned model's loss is {:.3f} nats per "
                             "token lower than the base model's (95 % interval {:.3f} to {:.3f}, "
-                            "p = {:.4f}); {} of {} examples improve.",
+                            "p {}); {} of {} examples improve.",
                             report.items.size(), report.improvement.mean,
                             report.improvement.interval.low, report.improvement.interval.high,
-                            report.improvement_p, report.improved, report.items.size()),
+                            p < 1e-4 ? "< 0.0001" : fmt::format("= {:.4f}", p), report.improved,
+                            report.items.size()),
                 page);
     auto bar = [](std::string label, const Estimate& e, Tone tone) {
         ReportBar out;
