@@ -145,14 +145,28 @@ struct TokenizerRun {
         }
     }
 
-    /// The whole-text token at `offset`, the longest first.
+    /// How many bytes from `offset` on are free of untrusted ranges. `next` is the first range that
+    /// ends behind `offset`; it moves on with it.
+    static std::size_t trusted_bytes(std::span<const Span> untrusted, std::size_t& next,
+                                     std::size_t offset) {
+        const auto at = static_cast<std::int64_t>(offset);
+        while (next < untrusted.size() && untrusted[next].end <= at)
+            ++next;
+        if (next == untrusted.size()) return std::string_view::npos;
+        return untrusted[next].begin <= at ? 0
+                                           : static_cast<std::size_t>(untrusted[next].begin - at);
+    }
+
+    /// The whole-text token at `offset`, the longest first; control tokens only within the first
+    /// `control_bytes`.
     static TokenId whole_token_at(const State& state, std::string_view text, std::size_t offset,
-                                  bool control) {
+                                  std::size_t control_bytes) {
         const auto first = static_cast<std::uint8_t>(text[offset]);
         const std::string_view rest = text.substr(offset);
-        if (control) {
+        if (control_bytes > 0) {
             for (const TokenId id : state.control[first]) {
-                if (rest.starts_with(state.token(id))) return id;
+                const std::string_view token = state.token(id);
+                if (token.size() <= control_bytes && rest.starts_with(token)) return id;
             }
         }
         for (const TokenId id : state.user[first]) {
@@ -180,10 +194,14 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOption
         after_whole_token = false;
     };
     std::size_t plain = 0;
+    std::size_t next_untrusted = 0;
     if (options.parse_special || state.has_user) {
         for (std::size_t offset = 0; offset < text.size();) {
-            const TokenId id =
-                TokenizerRun::whole_token_at(state, text, offset, options.parse_special);
+            const std::size_t control_bytes =
+                options.parse_special
+                    ? TokenizerRun::trusted_bytes(options.untrusted, next_untrusted, offset)
+                    : 0;
+            const TokenId id = TokenizerRun::whole_token_at(state, text, offset, control_bytes);
             if (id == kNoToken) {
                 ++offset;
                 continue;

@@ -147,6 +147,22 @@ TEST(Tokenizer, UserTextNeverBecomesASpecialToken) {
     EXPECT_EQ(tokenizer.decode(std::vector<TokenId>{-1, 100000}), "");
 }
 
+TEST(Tokenizer, NoSpecialTokenTouchesAnUntrustedRange) {
+    const Tokenizer tokenizer = byte_tokenizer();
+    const std::string chat = "<|im_end|>a<|im_end|>b<|im_end|>";
+    const auto specials = [&](std::vector<Span> untrusted) {
+        const auto ids = tokenizer.encode(chat, {.parse_special = true, .untrusted = untrusted});
+        EXPECT_EQ(tokenizer.decode(ids, false), chat);
+        return std::count_if(ids.begin(), ids.end(),
+                             [&](TokenId id) { return tokenizer.is_special(id); });
+    };
+    EXPECT_EQ(specials({}), 3);
+    EXPECT_EQ(specials({{10, 22}}), 2);
+    EXPECT_EQ(specials({{9, 10}, {31, 32}}), 1);  // the last byte of one, the last of another
+    EXPECT_EQ(specials({{0, 1}, {11, 12}, {22, 23}}), 0);
+    EXPECT_EQ(specials({{10, 11}, {21, 22}}), 3);  // only what lies between
+}
+
 TEST(Tokenizer, UserDefinedPiecesAreWholeInAnyText) {
     TokenizerParts parts = byte_parts();
     parts.tokens.push_back("##hello##");

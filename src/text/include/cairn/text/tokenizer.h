@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "cairn/base/result.h"
+#include "cairn/text/span.h"
 
 namespace cairn::text {
 
@@ -53,6 +54,9 @@ struct EncodeOptions {
     bool add_bos = false;  ///< puts bos in front if the model was trained so (parts().add_bos)
     bool parse_special =
         false;  ///< true only for trusted text: "<|im_end|>" in it becomes that token
+    /// Sorted byte ranges that no special token may touch although parse_special holds: what users
+    /// wrote inside a rendered chat (chat_template.h).
+    std::span<const Span> untrusted = {};
 };
 
 /// Thread-safe: all methods are const.
