@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "exp_constants.h"
+#include "gelu_constants.h"
 #include "table.h"
 
 namespace cairn::kernels::detail {
@@ -68,6 +69,48 @@ void silu_mul_rows(float* out, const float* gate, const float* up, std::int64_t 
         const auto g = part.load(gate + i);
         const auto below = S::add(S::set(1.0F), exp_lanes<S>(S::sub(S::zero(), g)));
         part.store(out + i, S::mul(S::div(g, below), part.load(up + i)));
+    });
+}
+
+/// The same operations as gelu_one of reference.cc.
+template <typename S>
+inline typename S::V gelu_lanes(typename S::V x) {
+    const auto size = S::max(S::sub(S::zero(), x), x);
+    const auto t = S::div(S::set(1.0F), S::add(S::set(1.0F), S::mul(S::set(kGeluP), size)));
+    auto tail = S::set(kGelu5);
+    tail = S::add(S::mul(tail, t), S::set(kGelu4));
+    tail = S::add(S::mul(tail, t), S::set(kGelu3));
+    tail = S::add(S::mul(tail, t), S::set(kGelu2));
+    tail = S::add(S::mul(tail, t), S::set(kGelu1));
+    tail = S::mul(S::mul(tail, t), exp_lanes<S>(S::mul(S::mul(x, x), S::set(-0.5F))));
+    return S::sub(S::max(S::zero(), x), S::mul(size, tail));
+}
+
+template <typename S>
+void gelu_mul_rows(float* out, const float* gate, const float* up, std::int64_t count) {
+    for_lanes<S>(count, [&](std::int64_t i, auto part) {
+        const auto value = gelu_lanes<S>(part.load(gate + i));
+        part.store(out + i, up == nullptr ? value : S::mul(value, part.load(up + i)));
+    });
+}
+
+template <typename S>
+void layernorm_row(float* out, const float* x, const float* weight, const float* bias,
+                   std::int64_t columns, float epsilon) {
+    const auto width = static_cast<float>(columns);
+    auto sum = S::zero();
+    for_lanes<S>(columns, [&](std::int64_t i, auto part) { sum = S::add(sum, part.load(x + i)); });
+    const auto mean = S::set(S::sum(sum) / width);
+    auto squares = S::zero();
+    for_lanes<S>(columns, [&](std::int64_t i, auto part) {
+        const auto off = part.only(S::sub(part.load(x + i), mean));
+        squares = S::add(squares, S::mul(off, off));
+    });
+    const auto scale = S::set(1.0F / __builtin_sqrtf(S::sum(squares) / width + epsilon));
+    for_lanes<S>(columns, [&](std::int64_t i, auto part) {
+        const auto normed =
+            S::mul(S::mul(S::sub(part.load(x + i), mean), scale), part.load(weight + i));
+        part.store(out + i, bias == nullptr ? normed : S::add(normed, part.load(bias + i)));
     });
 }
 

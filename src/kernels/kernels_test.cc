@@ -463,6 +463,14 @@ Floats run_row_kernels(ThreadPool* pool, std::int64_t rows, std::int64_t columns
     keep();
     silu_mul(pool, out.data(), x.data(), up.data(), rows * columns);
     keep();
+    gelu(pool, out.data(), x.data(), rows * columns);
+    keep();
+    gelu_mul(pool, out.data(), x.data(), up.data(), rows * columns);
+    keep();
+    layernorm(pool, out.data(), x.data(), up.data(), up.data(), rows, columns, 1e-5F);
+    keep();
+    layernorm(pool, out.data(), x.data(), up.data(), nullptr, rows, columns, 1e-5F);
+    keep();
     add(out.data(), x.data(), up.data(), rows * columns);
     keep();
     exp_array(out.data(), x.data(), rows * columns);
@@ -517,6 +525,43 @@ TEST_P(Kernels, RowKernelsMatchDouble) {
         EXPECT_NEAR(gated[i], x[i] / (1 + std::exp(-static_cast<double>(x[i]))) * weight[i], 1e-5);
     }
     EXPECT_NEAR(log_sum_exp(x.data(), n), std::log(exps), 1e-5);
+}
+
+TEST_P(Kernels, GeluMatchesDouble) {
+    Floats x;
+    for (int i = -1200; i <= 1200; ++i)
+        x.push_back(static_cast<float>(i) * 0.01F);
+    const Floats up = random_floats(static_cast<std::int64_t>(x.size()), 18);
+    Floats alone(x.size());
+    Floats gated(x.size());
+    const auto count = static_cast<std::int64_t>(x.size());
+    gelu(nullptr, alone.data(), x.data(), count);
+    gelu_mul(nullptr, gated.data(), x.data(), up.data(), count);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+        const double z = x[i];
+        const double expected = z * 0.5 * std::erfc(-z / std::sqrt(2.0));
+        EXPECT_NEAR(alone[i], expected, 2e-7 * std::max(1.0, std::abs(z))) << z;
+        EXPECT_EQ(gated[i], alone[i] * up[i]);
+    }
+}
+
+TEST_P(Kernels, LayernormMatchesDouble) {
+    constexpr std::int64_t n = 100;
+    const Floats x = random_floats(n, 19, 2.0F);
+    const Floats weight = random_floats(n, 20);
+    const Floats bias = random_floats(n, 21);
+    double mean = 0;
+    double variance = 0;
+    for (const float value : x)
+        mean += value / static_cast<double>(n);
+    for (const float value : x)
+        variance += (value - mean) * (value - mean) / static_cast<double>(n);
+    Floats out(n);
+    layernorm(nullptr, out.data(), x.data(), weight.data(), bias.data(), 1, n, 1e-6F);
+    for (std::size_t i = 0; i < n; ++i) {
+        const double normed = (x[i] - mean) / std::sqrt(variance + 1e-6) * weight[i];
+        EXPECT_NEAR(out[i], normed + bias[i], 1e-5);
+    }
 }
 
 TEST(Rope, TurnsPairsByThePosition) {

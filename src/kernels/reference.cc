@@ -10,6 +10,7 @@
 
 #include "convert.h"
 #include "exp_constants.h"
+#include "gelu_constants.h"
 #include "table.h"
 
 namespace cairn::kernels::detail {
@@ -121,6 +122,25 @@ void rmsnorm(float* out, const float* x, const float* weight, std::int64_t colum
         out[i] = (x[i] * scale) * weight[i];
 }
 
+void layernorm(float* out, const float* x, const float* weight, const float* bias,
+               std::int64_t columns, float epsilon) {
+    const auto width = static_cast<float>(columns);
+    float lane[kLanes] = {};
+    for (std::int64_t i = 0; i < columns; ++i)
+        lane[i % kLanes] += x[i];
+    const float mean = sum_lanes(lane) / width;
+    float squares[kLanes] = {};
+    for (std::int64_t i = 0; i < columns; ++i) {
+        const float off = x[i] - mean;
+        squares[i % kLanes] += off * off;
+    }
+    const float scale = 1.0F / std::sqrt(sum_lanes(squares) / width + epsilon);
+    for (std::int64_t i = 0; i < columns; ++i) {
+        const float normed = ((x[i] - mean) * scale) * weight[i];
+        out[i] = bias == nullptr ? normed : normed + bias[i];
+    }
+}
+
 float maximum(const float* x, std::int64_t count) {
     float result = -std::numeric_limits<float>::infinity();
     for (std::int64_t i = 0; i < count; ++i)
@@ -154,6 +174,26 @@ float log_sum_exp(const float* x, std::int64_t count) {
 void silu_mul(float* out, const float* gate, const float* up, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) {
         out[i] = (gate[i] / (1.0F + exp_one(0.0F - gate[i]))) * up[i];
+    }
+}
+
+/// max(x, 0) - |x| * erfc(|x| / sqrt(2)) / 2; see gelu_constants.h.
+float gelu_one(float x) {
+    const float size = 0.0F - x > x ? 0.0F - x : x;
+    const float t = 1.0F / (1.0F + kGeluP * size);
+    float tail = kGelu5;
+    tail = tail * t + kGelu4;
+    tail = tail * t + kGelu3;
+    tail = tail * t + kGelu2;
+    tail = tail * t + kGelu1;
+    tail = (tail * t) * exp_one((x * x) * -0.5F);
+    return (0.0F > x ? 0.0F : x) - size * tail;
+}
+
+void gelu_mul(float* out, const float* gate, const float* up, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) {
+        const float value = gelu_one(gate[i]);
+        out[i] = up == nullptr ? value : value * up[i];
     }
 }
 
@@ -274,9 +314,11 @@ extern const Table kReferenceTable = {
     .gemm_bf16 = nullptr,
     .quantise_x = quantise_x,
     .rmsnorm = rmsnorm,
+    .layernorm = layernorm,
     .softmax = softmax,
     .log_sum_exp = log_sum_exp,
     .silu_mul = silu_mul,
+    .gelu_mul = gelu_mul,
     .add = add,
     .exp = exp_array,
     .rope_interleaved = rope_interleaved,

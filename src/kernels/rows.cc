@@ -32,6 +32,16 @@ void rmsnorm(ThreadPool* pool, float* out, const float* x, const float* weight, 
     });
 }
 
+void layernorm(ThreadPool* pool, float* out, const float* x, const float* weight, const float* bias,
+               std::int64_t rows, std::int64_t columns, float epsilon) noexcept {
+    const auto& table = active_table();
+    for_range(pool, rows, row_grain(columns), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r) {
+            table.layernorm(out + r * columns, x + r * columns, weight, bias, columns, epsilon);
+        }
+    });
+}
+
 void softmax_rows(ThreadPool* pool, float* x, std::int64_t rows, std::int64_t columns,
                   float scale) noexcept {
     const auto& table = active_table();
@@ -50,6 +60,21 @@ void silu_mul(ThreadPool* pool, float* out, const float* gate, const float* up,
     const auto& table = active_table();
     for_range(pool, count, kGrainElements, [&](std::int64_t begin, std::int64_t end) {
         table.silu_mul(out + begin, gate + begin, up + begin, end - begin);
+    });
+}
+
+void gelu(ThreadPool* pool, float* out, const float* x, std::int64_t count) noexcept {
+    const auto& table = active_table();
+    for_range(pool, count, kGrainElements, [&](std::int64_t begin, std::int64_t end) {
+        table.gelu_mul(out + begin, x + begin, nullptr, end - begin);
+    });
+}
+
+void gelu_mul(ThreadPool* pool, float* out, const float* gate, const float* up,
+              std::int64_t count) noexcept {
+    const auto& table = active_table();
+    for_range(pool, count, kGrainElements, [&](std::int64_t begin, std::int64_t end) {
+        table.gelu_mul(out + begin, gate + begin, up + begin, end - begin);
     });
 }
 

@@ -74,9 +74,13 @@ struct Table {
                        std::int64_t k);
     void (*rmsnorm)(float* out, const float* x, const float* weight, std::int64_t columns,
                     float epsilon);
+    void (*layernorm)(float* out, const float* x, const float* weight, const float* bias,
+                      std::int64_t columns, float epsilon);
     void (*softmax)(float* x, std::int64_t columns, float scale);
     float (*log_sum_exp)(const float* x, std::int64_t count);
     void (*silu_mul)(float* out, const float* gate, const float* up, std::int64_t count);
+    /// up may be null: gelu alone.
+    void (*gelu_mul)(float* out, const float* gate, const float* up, std::int64_t count);
     void (*add)(float* out, const float* a, const float* b, std::int64_t count);
     void (*exp)(float* out, const float* x, std::int64_t count);
     void (*rope_interleaved)(float* x, const float* cosines, const float* sines,

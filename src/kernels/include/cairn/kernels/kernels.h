@@ -80,6 +80,10 @@ void gemm_bf16(ThreadPool* pool, Op op_a, Op op_b, std::int64_t m, std::int64_t 
 /// out[r, :] = x[r, :] / sqrt(mean(x[r, :]^2) + epsilon) * weight. out may be x.
 void rmsnorm(ThreadPool* pool, float* out, const float* x, const float* weight, std::int64_t rows,
              std::int64_t columns, float epsilon) noexcept;
+/// out[r, :] = (x[r, :] - mean) / sqrt(variance + epsilon) * weight + bias; bias may be null. out
+/// may be x.
+void layernorm(ThreadPool* pool, float* out, const float* x, const float* weight, const float* bias,
+               std::int64_t rows, std::int64_t columns, float epsilon) noexcept;
 /// In place: each row becomes softmax(scale * row). -inf is allowed, a row of only -inf gives NaN.
 void softmax_rows(ThreadPool* pool, float* x, std::int64_t rows, std::int64_t columns,
                   float scale) noexcept;
@@ -87,6 +91,11 @@ void softmax_rows(ThreadPool* pool, float* x, std::int64_t rows, std::int64_t co
 float log_sum_exp(const float* x, std::int64_t count) noexcept;
 /// out = silu(gate) * up, silu(z) = z / (1 + exp(-z)). out may be gate or up.
 void silu_mul(ThreadPool* pool, float* out, const float* gate, const float* up,
+              std::int64_t count) noexcept;
+/// out = gelu(x), gelu(z) = z * (1 + erf(z / sqrt(2))) / 2 within 2e-7 of |z|. out may be x.
+void gelu(ThreadPool* pool, float* out, const float* x, std::int64_t count) noexcept;
+/// out = gelu(gate) * up. out may be gate or up.
+void gelu_mul(ThreadPool* pool, float* out, const float* gate, const float* up,
               std::int64_t count) noexcept;
 /// out = a + b. out may be a or b.
 void add(float* out, const float* a, const float* b, std::int64_t count) noexcept;
