@@ -23,6 +23,7 @@ constexpr const char* kFileName = "cairn.toml";
 constexpr std::uint64_t kFileBytesMax = limits::kMiB;
 constexpr std::size_t kNameBytesMax = 64;
 constexpr int kSuggestDistanceMax = 3;
+constexpr int kKeptDigitsMin = 4;  // fewer would keep whole countries
 
 /// Levenshtein distance.
 int distance(std::string_view a, std::string_view b) {
@@ -106,6 +107,15 @@ class Table {
         if (!found || *found < least || *found > most) {
             return wrong(*node, key, fmt::format("a whole number from {} to {}", least, most));
         }
+        value = *found;
+        return {};
+    }
+
+    Status yes_or_no(const std::string& key, bool& value) {
+        const toml::node* node = find(key);
+        if (node == nullptr) return {};
+        const auto found = node->value_exact<bool>();
+        if (!found) return wrong(*node, key, "true or false");
         value = *found;
         return {};
     }
@@ -196,10 +206,23 @@ Status each_table(const toml::table& file, const std::string& name, bool is_arra
     return {};
 }
 
+/// Codes as documents get them: "en", "zh".
+Status check_language(const std::string& code, const toml::node& at) {
+    const bool two_letters = code.size() == 2 && std::all_of(code.begin(), code.end(), [](char c) {
+                                 return c >= 'a' && c <= 'z';
+                             });
+    if (two_letters) return {};
+    return error_at(at,
+                    "workspace.languages: expected ISO 639-1 codes like en, found '" + code + "'");
+}
+
 Status read_workspace(Table& table, const toml::node& node, WorkspaceConfig& config) {
     CAIRN_TRY(table.text("name", config.name));
     CAIRN_TRY(table.texts("languages", config.languages));
     CAIRN_TRY(table.text("currency", config.currency));
+    for (const std::string& code : config.languages) {
+        CAIRN_TRY(check_language(code, node));
+    }
     if (config.name.empty()) return error_at(node, "workspace.name: expected a name, found none");
     const bool three_capitals =
         config.currency.size() == 3 && std::all_of(config.currency.begin(), config.currency.end(),
@@ -299,6 +322,24 @@ Status read_prices(Table& table, PricesConfig& prices) {
     return table.money("output_per_mtok", prices.output_per_token, picos_per_token);
 }
 
+/// An empty rule would keep everything, or nothing; neither was meant.
+Status read_clean(Table& table, const toml::node& node, CleanConfig& clean) {
+    CAIRN_TRY(table.texts("keep", clean.keep));
+    CAIRN_TRY(table.yes_or_no("mask_role_addresses", clean.mask_role_addresses));
+    CAIRN_TRY(table.yes_or_no("mask_names", clean.mask_names));
+    for (const std::string& rule : clean.keep) {
+        const auto digits =
+            std::count_if(rule.begin(), rule.end(), [](char c) { return c >= '0' && c <= '9'; });
+        if (rule.find('@') != std::string::npos ? rule.size() > 1 : digits >= kKeptDigitsMin) {
+            continue;
+        }
+        return error_at(node, fmt::format("clean.keep: expected an address, '@domain' or a phone "
+                                          "number's first {} or more digits, found '{}'",
+                                          kKeptDigitsMin, rule));
+    }
+    return {};
+}
+
 Status read_tune(Table& table, TuneConfig& tune) {
     std::int64_t rank = tune.rank;
     std::int64_t epochs = tune.epochs;
@@ -337,7 +378,8 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
     };
     Table top(file, "");
     const toml::node* workspace = top.find("workspace");
-    for (const char* name : {"model", "source", "scenario", "hardware", "prices", "tune"}) {
+    for (const char* name :
+         {"model", "source", "scenario", "hardware", "prices", "clean", "tune"}) {
         top.find(name);
     }
     CAIRN_TRY(top.refuse_unknown());
@@ -353,6 +395,9 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
     }));
     CAIRN_TRY(each_table(file, "prices", false, [&](Table& table, const toml::node&) {
         return read_prices(table, config.prices);
+    }));
+    CAIRN_TRY(each_table(file, "clean", false, [&](Table& table, const toml::node& node) {
+        return read_clean(table, node, config.clean);
     }));
     CAIRN_TRY(each_table(file, "tune", false, [&](Table& table, const toml::node&) {
         return read_tune(table, config.tune);

@@ -50,6 +50,9 @@ utilisation = 0.10
 [prices]
 input_per_mtok = 0.20
 output_per_mtok = 0.60
+[clean]
+keep = ["press@harbour.example", "@harbour.example", "+44 20 7946"]
+mask_names = true
 [tune]
 rank = 4
 seed = 7
@@ -71,6 +74,9 @@ TEST(Config, ReadsEveryTable) {
     EXPECT_EQ(config->prices.input_per_token, 200'000);
     EXPECT_EQ(config->prices.cached_input_per_token, 200'000) << "missing: as any input";
     EXPECT_EQ(config->prices.output_per_token, 600'000);
+    EXPECT_EQ(config->clean.keep.size(), 3U);
+    EXPECT_TRUE(config->clean.mask_names);
+    EXPECT_FALSE(config->clean.mask_role_addresses) << "the default";
     EXPECT_EQ(config->tune.rank, 4);
     EXPECT_EQ(config->tune.epochs, 3) << "the default";
 }
@@ -119,6 +125,10 @@ TEST(Config, RefusesByNameWithLineAndSuggestion) {
          "line 6: unknown key 'scenario.gate.wrong_mx'", "wrong_max"},
         {"currency = \"euro\"\n", "ISO 4217", ""},
         {"languages = \"en\"\n", "workspace.languages: expected a list", ""},
+        {"languages = [\"english\"]\n", "codes like en, found 'english'", ""},
+        {"[clean]\nkeep = [\"\"]\n", "line 3: clean.keep: expected an address", ""},
+        {"[clean]\nkeep = [\"+4\"]\n", "found '+4'", ""},
+        {"[clean]\nmask_names = \"yes\"\n", "clean.mask_names: expected true or false", ""},
         {"broken = = 1\n", "line 3", ""},
     };
     for (const Refusal& refusal : refusals) {

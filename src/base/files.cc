@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ class FileHandle {
     int get() const { return descriptor_; }
     /// Closes and says whether the system took all of it (a full NFS disk says so only here).
     int close_now() { return ::close(std::exchange(descriptor_, -1)); }
+    int release() { return std::exchange(descriptor_, -1); }
 
   private:
     int descriptor_;
@@ -61,13 +63,52 @@ Status write_all(int descriptor, std::string_view content, const fs::path& path)
     return {};
 }
 
-Status write_and_sync(const fs::path& path, std::string_view content) {
-    FileHandle handle(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (handle.get() < 0) return errno_error("writing " + path.string(), errno);
-    CAIRN_TRY(write_all(handle.get(), content, path));
-    if (::fsync(handle.get()) != 0) return errno_error("writing " + path.string(), errno);
-    if (handle.close_now() != 0) return errno_error("writing " + path.string(), errno);
+/// A new file under a lock that lasts as long as any handle of it: `sweep_temporary_files` takes
+/// what nobody locks. It may come between open and flock; then the file has lost its name.
+Result<int> create_locked(const fs::path& path) {
+    for (;;) {
+        FileHandle handle(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+        struct stat info {};
+        if (handle.get() < 0 || ::fstat(handle.get(), &info) != 0) {
+            return errno_error("writing " + path.string(), errno);
+        }
+        // A file system without locks (ENOLCK) is written to all the same.
+        (void)::flock(handle.get(), LOCK_EX);
+        if (::fstat(handle.get(), &info) == 0 && info.st_nlink > 0) return handle.release();
+    }
+}
+
+Status write_and_sync(int descriptor, const fs::path& path, std::string_view content) {
+    CAIRN_TRY(write_all(descriptor, content, path));
+    if (::fsync(descriptor) != 0) return errno_error("writing " + path.string(), errno);
+    FileHandle again(::dup(descriptor));
+    if (again.get() < 0 || again.close_now() != 0) {
+        return errno_error("writing " + path.string(), errno);
+    }
     return {};
+}
+
+/// ".NAME.PID.COUNT.tmp"
+bool is_temporary_name(std::string_view name) {
+    if (!name.starts_with('.') || !name.ends_with(".tmp")) return false;
+    name.remove_suffix(4);
+    for (int field = 0; field < 2; ++field) {
+        const std::size_t dot = name.rfind('.');
+        const std::string_view digits = name.substr(dot + 1);
+        if (dot == 0 || dot == std::string_view::npos || digits.empty() ||
+            digits.find_first_not_of("0123456789") != std::string_view::npos) {
+            return false;
+        }
+        name = name.substr(0, dot);
+    }
+    return true;
+}
+
+/// Removes the file when no process holds its lock.
+bool remove_abandoned(const fs::path& path) {
+    const FileHandle handle(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    return handle.get() >= 0 && ::flock(handle.get(), LOCK_EX | LOCK_NB) == 0 &&
+           ::unlink(path.c_str()) == 0;
 }
 
 bool is_below(const fs::path& path, const fs::path& root) {
@@ -165,7 +206,8 @@ Status write_file_atomic(const fs::path& path, std::string_view content) {
     const fs::path temporary =
         folder / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
     ::unlink(temporary.c_str());  // left by a killed process that had the same id
-    Status written = write_and_sync(temporary, content);
+    const FileHandle handle(CAIRN_TRY(create_locked(temporary)));
+    Status written = write_and_sync(handle.get(), temporary, content);
     if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
         written = errno_error("writing " + path.string(), errno);
     }
@@ -174,6 +216,22 @@ Status write_file_atomic(const fs::path& path, std::string_view content) {
         return written;
     }
     return sync_folder(folder);
+}
+
+std::size_t sweep_temporary_files(const fs::path& folder) {
+    std::size_t removed = 0;
+    std::error_code failed;
+    fs::recursive_directory_iterator items(folder, fs::directory_options::skip_permission_denied,
+                                           failed);
+    for (const fs::recursive_directory_iterator end; !failed && items != end;
+         items.increment(failed)) {
+        std::error_code unknown;
+        if (is_temporary_name(items->path().filename().native()) &&
+            items->symlink_status(unknown).type() == fs::file_type::regular) {
+            removed += remove_abandoned(items->path()) ? 1 : 0;
+        }
+    }
+    return removed;
 }
 
 Status make_folders(const fs::path& path) {

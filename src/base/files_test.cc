@@ -3,14 +3,17 @@
 // a write.
 #include "cairn/base/files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 namespace cairn {
@@ -137,6 +140,49 @@ TEST(Files, KillNineNeverLeavesHalfAFile) {
         const std::string found = read_file(file, 1'000'000).value();
         EXPECT_TRUE(found == first || found == second) << found.size();
     }
+}
+
+/// `kill -9` in the middle of a write leaves ".NAME.PID.COUNT.tmp"; the next start takes it away,
+/// but neither what another process is writing at that moment nor files that look like it.
+TEST(Files, SweepsWhatKilledWritersLeftAndNothingElse) {
+    const ScopedFolder folder("files");
+    ASSERT_TRUE(make_folders(folder.path() / "blobs/ab"));
+    const auto plant = [&](const char* name) {
+        const int descriptor = ::open((folder.path() / name).c_str(), O_CREAT | O_RDWR, 0644);
+        EXPECT_GE(descriptor, 0);
+        return descriptor;
+    };
+    ::close(plant(".progress.json.123.7.tmp"));
+    ::close(plant("blobs/ab/.cdef.99999.0.tmp"));
+    const int held = plant("blobs/ab/.beef.99999.1.tmp");
+    ASSERT_EQ(::flock(held, LOCK_EX), 0);
+    for (const char* name : {".notes.tmp", "a.1.2.tmp", ".x.1.tmp", ".1.2.tmp", ".a.b.2.tmp"}) {
+        ::close(plant(name));
+    }
+    EXPECT_EQ(sweep_temporary_files(folder.path()), 2U);
+    EXPECT_EQ(list_files(folder.path())->size(), 6U);
+    ::close(held);
+    EXPECT_EQ(sweep_temporary_files(folder.path()), 1U);
+    EXPECT_EQ(sweep_temporary_files(folder.path() / "none"), 0U);
+}
+
+/// A sweeper that runs all the time must not disturb a writer.
+TEST(Files, WritersAreSafeFromTheSweeper) {
+    const ScopedFolder folder("files");
+    std::atomic<bool> stop = false;
+    std::thread sweeper([&] {
+        while (!stop)
+            sweep_temporary_files(folder.path());
+    });
+    int failures = 0;
+    for (int i = 0; i < 300; ++i) {
+        const std::string content = std::to_string(i);
+        const Status written = write_file_atomic(folder.path() / "a", content);
+        failures += written && read_file(folder.path() / "a", 10).value() == content ? 0 : 1;
+    }
+    stop = true;
+    sweeper.join();
+    EXPECT_EQ(failures, 0);
 }
 
 TEST(Files, ScopedFoldersDisappear) {

@@ -42,20 +42,6 @@ pre{white-space:pre-wrap;background:var(--card);border:1px solid var(--line);pad
 overflow-wrap:anywhere;font-size:.85rem}
 @media print{body{max-width:none;padding:0}details{display:block}})";
 
-std::string_view tone_class(Tone tone) {
-    switch (tone) {
-        case Tone::kGood:
-            return "good";
-        case Tone::kWarn:
-            return "warn";
-        case Tone::kBad:
-            return "bad";
-        case Tone::kNeutral:
-            break;
-    }
-    return "neutral";
-}
-
 std::string_view tone_word(Tone tone) {
     switch (tone) {
         case Tone::kGood:
@@ -110,7 +96,7 @@ std::string bar_row(const ReportBar& bar, double y, double maximum) {
                                   kLabelWidth - 8, y + 15, html_escape(shorten(bar.label, 32)));
     row +=
         fmt::format(R"(<rect class="{}" x="{:.0f}" y="{:.0f}" width="{:.1f}" height="14" rx="2"/>)",
-                    tone_class(bar.tone), kLabelWidth, y + 4, x_of(bar.value) - kLabelWidth);
+                    tone_name(bar.tone), kLabelWidth, y + 4, x_of(bar.value) - kLabelWidth);
     if (bar.interval) {
         double low = x_of(bar.interval->first);
         double high = x_of(bar.interval->second);
@@ -174,6 +160,20 @@ std::string axes(const Range& x, const Range& y, std::string_view x_label,
 
 }  // namespace
 
+std::string_view tone_name(Tone tone) {
+    switch (tone) {
+        case Tone::kGood:
+            return "good";
+        case Tone::kWarn:
+            return "warn";
+        case Tone::kBad:
+            return "bad";
+        case Tone::kNeutral:
+            break;
+    }
+    return "neutral";
+}
+
 std::string html_escape(std::string_view text) {
     std::string out;
     out.reserve(text.size());
@@ -221,7 +221,7 @@ void HtmlReport::list(std::span<const std::string> items) {
 }
 
 void HtmlReport::verdict(Tone tone, std::string_view headline, std::string_view explanation) {
-    body_ += fmt::format("<div class=\"verdict {}\"><b>{}</b>{}</div>\n", tone_class(tone),
+    body_ += fmt::format("<div class=\"verdict {}\"><b>{}</b>{}</div>\n", tone_name(tone),
                          html_escape(headline), html_escape(explanation));
 }
 
@@ -234,7 +234,7 @@ void HtmlReport::figures(std::span<const ReportFigure> figures) {
         body_ += fmt::format(
             "<tr><td>{}</td><td class=\"n {}\">{}{}</td><td>{}</td><td>{}<small>{}</small></td>"
             "</tr>\n",
-            html_escape(figure.name), tone_class(figure.tone), html_escape(figure.value),
+            html_escape(figure.name), tone_name(figure.tone), html_escape(figure.value),
             word.empty() ? "" : "<small>" + word + "</small>", html_escape(figure.threshold),
             html_escape(figure.meaning), html_escape(figure.method));
     }

@@ -58,8 +58,8 @@ std::string progress_line(const ProgressRecord& record) {
     } else {
         line += fmt::format(" {} {}", record.done, record.unit);
     }
-    if (record.seconds > 0.5 && record.done > 0) {
-        const double rate = static_cast<double>(record.done) / record.seconds;
+    if (record.seconds > 0.5 && record.done > record.before) {
+        const double rate = static_cast<double>(record.done - record.before) / record.seconds;
         line += fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
     }
     if (record.finished) {
@@ -133,10 +133,10 @@ struct Progress::State {
 
     /// From the rate of the last half of the work: a slow start or an easy beginning is forgotten.
     double eta(double seconds) const {
-        if (record.total <= 0 || record.done <= 0) return -1;
-        const auto half = std::find_if(samples.rbegin(), samples.rend(), [&](const Sample& sample) {
-            return sample.done <= record.done / 2;
-        });
+        if (record.total <= 0 || record.done <= record.before) return -1;
+        const std::int64_t middle = record.before + (record.done - record.before) / 2;
+        const auto half = std::find_if(samples.rbegin(), samples.rend(),
+                                       [&](const Sample& sample) { return sample.done <= middle; });
         if (half == samples.rend() || seconds <= half->seconds) return -1;
         const double rate =
             static_cast<double>(record.done - half->done) / (seconds - half->seconds);
@@ -160,6 +160,12 @@ Progress::Progress(ProgressSink sink, std::string step, std::int64_t total, std:
 Progress::~Progress() {
     finish();
     delete state_;
+}
+
+void Progress::resume(std::int64_t done) {
+    const std::lock_guard lock(state_->lock);
+    state_->record.before = state_->record.done = done;
+    state_->samples = {{now_seconds() - state_->began, done}};
 }
 
 void Progress::advance(std::int64_t amount, const std::string& detail) {

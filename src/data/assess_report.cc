@@ -14,20 +14,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string_view tone_name(Tone tone) {
-    switch (tone) {
-        case Tone::kGood:
-            return "good";
-        case Tone::kWarn:
-            return "warn";
-        case Tone::kBad:
-            return "bad";
-        case Tone::kNeutral:
-            break;
-    }
-    return "neutral";
-}
-
 std::string_view verdict_words(Verdict verdict) {
     switch (verdict) {
         case Verdict::kTune:

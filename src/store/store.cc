@@ -71,7 +71,10 @@ Result<WorkspaceLock> Store::lock() const {
     const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor < 0) return errno_error(file.string(), errno);
     WorkspaceLock lock(descriptor);
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return lock;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0) {
+        sweep_temporary_files(folder_);  // what a walk left that was killed
+        return lock;
+    }
     if (errno != EWOULDBLOCK) return errno_error("locking " + file.string(), errno);
     return make_error(Code::kUnavailable, "another cairn process is working on this workspace",
                       "wait for it to end, or stop it");

@@ -189,7 +189,14 @@ TEST(Store, KeepsMetaAndLocksTheWorkspaceForOne) {
         ASSERT_TRUE(lock);
         EXPECT_EQ(store.lock().error().code, Code::kUnavailable);
     }
+    // Whoever walks first takes away what a killed writer left, and only that.
+    const auto left = store.folder() / "blobs/ab/.cdef.4194304.0.tmp";
+    ASSERT_TRUE(make_folders(left.parent_path()));
+    ASSERT_TRUE(write_file_atomic(left, "half a bl"));
+    ASSERT_TRUE(write_file_atomic(left.parent_path() / "cdef", "whole"));
     EXPECT_TRUE(store.lock());
+    EXPECT_FALSE(std::filesystem::exists(left));
+    EXPECT_TRUE(std::filesystem::exists(left.parent_path() / "cdef"));
 }
 
 /// Regression: SQLite answers "locked" at once when two connections switch a new file to WAL; one

@@ -148,6 +148,7 @@ Result<StageResult> run_stage(Trainer& trainer, const RowSource& source, const S
     double saved = start;
     Progress progress(options.sink ? options.sink : silent_progress(), options.name, stage.tokens,
                       "tokens");
+    progress.resume(result.tokens);
     std::ofstream log(options.folder / "log.jsonl", std::ios::app);
     for (std::int64_t done = 0; trainer.steps_done() < plan.steps(); ++done) {
         const bool stop = interrupted() || done == options.stop_after_steps;

@@ -186,6 +186,7 @@ Status train(Trainer& trainer, Run& run, const ProgressSink& sink, const fs::pat
     const std::int64_t every =
         std::max<std::int64_t>(1, run.plan.steps() / std::max(1, run.options.evaluations));
     Progress progress(sink ? sink : silent_progress(), "tune", run.plan.steps(), "steps");
+    progress.resume(trainer.steps_done());
     const double before = run.result.seconds;
     const double start = now_seconds();
     double saved = start;

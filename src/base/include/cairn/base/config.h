@@ -50,6 +50,14 @@ struct PricesConfig {
     Picos output_per_token = 0;
 };
 
+struct CleanConfig {
+    /// Personal data that is public on purpose: an address, a whole domain ("@x.example"), the
+    /// first digits of a phone number ("+44 20 7946").
+    std::vector<std::string> keep;
+    bool mask_role_addresses = false;  ///< info@, support@, press@ ... belong to no person
+    bool mask_names = false;           ///< names of persons
+};
+
 struct TuneConfig {
     int rank = 8;
     double alpha = 16;
@@ -61,6 +69,7 @@ struct TuneConfig {
 struct WorkspaceConfig {
     std::filesystem::path root;  ///< absolute folder of cairn.toml
     std::string name;
+    /// ISO 639-1 codes of the languages that documents are expected in; empty: any.
     std::vector<std::string> languages;
     std::string currency = "EUR";
     std::string base_model = "pebble";  ///< "pebble" or "file:PATH" (resolved against root)
@@ -68,6 +77,7 @@ struct WorkspaceConfig {
     std::vector<ScenarioConfig> scenarios;
     HardwareConfig hardware;
     PricesConfig prices;
+    CleanConfig clean;
     TuneConfig tune;
 };
 

@@ -23,6 +23,10 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t b
 /// kExhausted on a full disk.
 Status write_file_atomic(const std::filesystem::path& path, std::string_view content);
 
+/// Removes the temporary files that killed calls of `write_file_atomic` left in `folder` and below;
+/// files that another process is writing at this moment stay. Returns how many went.
+std::size_t sweep_temporary_files(const std::filesystem::path& folder);
+
 Status make_folders(const std::filesystem::path& path);
 
 /// Read-only mapping of a whole file; an empty file maps to an empty span. Movable.

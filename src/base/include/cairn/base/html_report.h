@@ -15,6 +15,7 @@ namespace cairn {
 /// How a thing is to be read; shown as colour and as a word, so that print and colour-blind readers
 /// lose nothing.
 enum class Tone { kNeutral, kGood, kWarn, kBad };
+std::string_view tone_name(Tone tone);  ///< "neutral", "good", "warn", "bad": JSON and CSS
 
 /// One measured number with what a reader needs to judge it.
 struct ReportFigure {

@@ -15,6 +15,7 @@ struct ProgressRecord {
     std::string detail;  ///< file or phase in hand
     std::int64_t done = 0;
     std::int64_t total = 0;   ///< 0: not known
+    std::int64_t before = 0;  ///< part of `done` that an earlier run did: the rate leaves it out
     std::string unit;         ///< "files", "tokens", ...
     double seconds = 0;       ///< since the step began
     double eta_seconds = -1;  ///< < 0: not known yet
@@ -34,6 +35,8 @@ class Progress {
   public:
     Progress(ProgressSink sink, std::string step, std::int64_t total, std::string unit);
     ~Progress();
+    /// Call first when work is resumed: what earlier runs did counts as done, not as fast.
+    void resume(std::int64_t done);
     void advance(std::int64_t amount, const std::string& detail = {});
     void set(std::int64_t done, const std::string& detail = {});
     void finish();
