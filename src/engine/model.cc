@@ -33,20 +33,6 @@ struct Model::State {
 
 namespace {
 
-kernels::DType dtype_of(format::TensorType type) {
-    switch (type) {
-        case format::TensorType::kF16:
-            return kernels::DType::kF16;
-        case format::TensorType::kBF16:
-            return kernels::DType::kBF16;
-        case format::TensorType::kQ8_0:
-            return kernels::DType::kQ8_0;
-        case format::TensorType::kF32:
-            break;
-    }
-    return kernels::DType::kF32;
-}
-
 std::vector<std::uint64_t> expected_dims(const TensorSpec& spec) {
     const auto columns = static_cast<std::uint64_t>(spec.columns);
     if (spec.is_vector) return {columns};
@@ -66,12 +52,7 @@ Result<Weight> bind(const format::GgufFile& file, const TensorSpec& spec) {
             fmt::format("tensor {}: expected [{}], file has [{}]", spec.name,
                         fmt::join(expected_dims(spec), ", "), fmt::join(tensor->dims, ", ")));
     }
-    if (tensor->type == format::TensorType::kQ8_0 && spec.columns % kernels::kQ8BlockSize != 0) {
-        return make_error(Code::kInvalid,
-                          fmt::format("tensor {}: Q8_0 needs rows of a multiple of 32, found {}",
-                                      spec.name, spec.columns));
-    }
-    const Weight weight = {tensor->bytes.data(), dtype_of(tensor->type), spec.rows, spec.columns};
+    const Weight weight = {tensor->bytes.data(), tensor->type, spec.rows, spec.columns};
     if (static_cast<std::uint64_t>(weight.bytes()) != tensor->bytes.size()) {
         return make_error(Code::kInvalid,
                           fmt::format("tensor {}: expected {} bytes, file has {}", spec.name,

@@ -21,16 +21,9 @@ std::string tensor_type_name(std::uint32_t type) {
 }
 
 std::uint64_t row_bytes(TensorType type, std::uint64_t width) {
-    switch (type) {
-        case TensorType::kF32:
-            return width * 4;
-        case TensorType::kF16:
-        case TensorType::kBF16:
-            return width * 2;
-        case TensorType::kQ8_0:
-            return width % 32 == 0 ? width / 32 * 34 : 0;
-    }
-    return 0;
+    const TensorTypeInfo* info = find_tensor_type(static_cast<std::uint32_t>(type));
+    if (info == nullptr || width % info->block != 0) return 0;
+    return width / info->block * info->bytes;
 }
 
 std::uint64_t GgufTensor::elements() const {

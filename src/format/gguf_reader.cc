@@ -239,12 +239,13 @@ Result<TensorInfo> read_tensor_info(Cursor& cursor, std::uint64_t alignment) {
     }
     const auto type = CAIRN_TRY(cursor.read<std::uint32_t>());
     tensor.type = static_cast<TensorType>(type);
-    if (type != 0 && type != 1 && type != 8 && type != 30) {
+    if (find_tensor_type(type) == nullptr) {
         return make_error(
             Code::kUnsupported,
-            fmt::format("GGUF: tensor '{}': expected F32, F16, BF16 or Q8_0, found {}", shown,
-                        tensor_type_name(type)),
-            "use a Q8_0 or F16 version of the model");
+            fmt::format("GGUF: tensor '{}': expected a known type (F32, F16, BF16, Q4_0 to Q8_0, "
+                        "Q2_K to Q6_K, IQ4_NL, IQ4_XS, MXFP4), found {}",
+                        shown, tensor_type_name(type)),
+            "use a Q4_K, Q8_0 or F16 version of the model");
     }
     info.size = checked_size(tensor);
     if (info.size == 0) {
@@ -296,8 +297,15 @@ struct GgufFile::State {
     Metadata metadata;
     std::vector<GgufTensor> tensors;
     std::map<std::string_view, std::size_t> by_name;
+    std::shared_ptr<const void> keep_alive;  // of from_parts
 
     Status read(std::span<const std::byte> bytes);
+
+    void index_tensors() {
+        for (std::size_t i = 0; i < tensors.size(); ++i) {
+            by_name.emplace(tensors[i].name, i);
+        }
+    }
 
     const GgufValue* find(std::string_view key) const {
         const auto found = metadata.find(key);
@@ -336,9 +344,7 @@ Status GgufFile::State::read(std::span<const std::byte> bytes) {
     for (TensorInfo& info : infos) {
         tensors.push_back(std::move(info.tensor));
     }
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        by_name.emplace(tensors[i].name, i);
-    }
+    index_tensors();
     return {};
 }
 
@@ -358,6 +364,32 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes) {
     auto state = std::make_unique<State>();
     CAIRN_TRY(state->read(bytes));
+    return GgufFile(std::move(state));
+}
+
+Result<GgufFile> GgufFile::from_parts(Metadata metadata, std::vector<GgufTensor> tensors,
+                                      std::shared_ptr<const void> keep_alive) {
+    auto state = std::make_unique<State>();
+    state->metadata = std::move(metadata);
+    state->tensors = std::move(tensors);
+    state->keep_alive = std::move(keep_alive);
+    state->index_tensors();
+    if (state->by_name.size() != state->tensors.size() || state->by_name.contains("")) {
+        return make_error(Code::kInvalid, "expected each tensor under one name, found one twice");
+    }
+    for (const GgufTensor& tensor : state->tensors) {
+        const auto dims_max = static_cast<std::size_t>(limits::kGgufDimsMax);
+        const bool counted = !tensor.dims.empty() && tensor.dims.size() <= dims_max &&
+                             std::ranges::find(tensor.dims, 0U) == tensor.dims.end();
+        const std::uint64_t size = counted ? checked_size(tensor) : 0;
+        if (size == 0 || size != tensor.bytes.size()) {
+            return make_error(
+                Code::kInvalid,
+                fmt::format("tensor '{}': expected {} bytes for {} [{}], found {}", tensor.name,
+                            size, tensor_type_name(static_cast<std::uint32_t>(tensor.type)),
+                            fmt::join(tensor.dims, ", "), tensor.bytes.size()));
+        }
+    }
     return GgufFile(std::move(state));
 }
 

@@ -18,6 +18,7 @@ struct Avx2 {
     static constexpr int kDotRows = 2;
     static constexpr int kDotColumns = 3;
     static constexpr int kQ8Rows = 2;
+    static constexpr std::int32_t kSignedBias = 0;
 
     static V zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
     static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -234,8 +235,15 @@ struct Avx2 {
         const __m256 bounded = _mm256_min_ps(whole, _mm256_set1_ps(127.0F));
         return _mm256_cvttps_epi32(_mm256_max_ps(bounded, _mm256_set1_ps(-127.0F)));
     }
-    /// Rounds 32 values to int8 at q; returns their sum.
-    static std::int32_t quantise32(std::int8_t* q, V low, V high) {
+    static std::int32_t sum16(__m256i a, __m256i b) {
+        const __m256i eight = _mm256_add_epi32(a, b);
+        __m128i four =
+            _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+        return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+    }
+    /// Rounds 32 values to int8 at q, and sums each half.
+    static void quantise32(std::int8_t* q, std::int32_t* sums, V low, V high) {
         const __m256i a = round_half_away(low.low);
         const __m256i b = round_half_away(low.high);
         const __m256i c = round_half_away(high.low);
@@ -245,11 +253,8 @@ struct Avx2 {
         const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(q),
                             _mm256_permutevar8x32_epi32(bytes, order));
-        const __m256i eight = _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
-        __m128i four =
-            _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-        four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
-        return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+        sums[0] = sum16(a, b);
+        sums[1] = sum16(c, d);
     }
 
     /// Stops the compiler from merging or dropping what a measurement repeats.

@@ -13,6 +13,7 @@ struct Isa512 : Avx512 {
     static constexpr int kDotRows = 4;
     static constexpr int kDotColumns = 6;
     static constexpr int kQ8Rows = 4;
+    static constexpr std::int32_t kSignedBias = 128;
 
     static V load_f16(const char* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
@@ -68,8 +69,8 @@ struct Isa512 : Avx512 {
         }
     }
 
-    /// Rounds 32 values to int8 at q; returns their sum.
-    static std::int32_t quantise32(std::int8_t* q, V low, V high) {
+    /// Rounds 32 values to int8 at q, and sums each half.
+    static void quantise32(std::int8_t* q, std::int32_t* sums, V low, V high) {
         const auto round = [](V v) {
             const V sign = _mm512_and_ps(v, set(-0.0F));
             const V half = _mm512_or_ps(sign, set(0.49999997F));
@@ -81,7 +82,8 @@ struct Isa512 : Avx512 {
         const __m512i b = round(high);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(q), _mm512_cvtepi32_epi8(a));
         _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), _mm512_cvtepi32_epi8(b));
-        return _mm512_reduce_add_epi32(_mm512_add_epi32(a, b));
+        sums[0] = _mm512_reduce_add_epi32(a);
+        sums[1] = _mm512_reduce_add_epi32(b);
     }
 };
 

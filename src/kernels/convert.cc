@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "blocks.h"
+#include "cairn/base/result.h"
 #include "cairn/kernels/kernels.h"
 
 namespace cairn::kernels {
@@ -72,22 +74,29 @@ float quantise_block(const float* x, std::int8_t* q) {
 }  // namespace detail
 
 const char* dtype_name(DType dtype) noexcept {
-    constexpr const char* kNames[] = {"F32", "F16", "BF16", "Q8_0"};
-    return kNames[static_cast<int>(dtype)];
+    return kTensorTypes[tensor_type_index(dtype)].name.data();
 }
 
 std::int64_t bytes_per_row(DType dtype, std::int64_t columns) noexcept {
-    switch (dtype) {
-        case DType::kF32:
-            return columns * 4;
-        case DType::kF16:
-        case DType::kBF16:
-            return columns * 2;
-        case DType::kQ8_0:
-            return columns / kQ8BlockSize * kQ8BlockBytes;
-    }
-    return 0;
+    const TensorTypeInfo& info = kTensorTypes[tensor_type_index(dtype)];
+    return columns / info.block * info.bytes;
 }
+
+namespace {
+
+void dequantise_blocks(DType dtype, const std::uint8_t* row, float* out, std::int64_t columns) {
+    const bool has_minimum = detail::block_kind(dtype)->has_minimum;
+    for (std::int64_t b = 0; b < columns / 32; ++b) {
+        detail::Block32 block;
+        detail::unpack_block(dtype, row, b, block);
+        for (int i = 0; i < 32; ++i) {
+            const float value = block.scale[i / 16] * static_cast<float>(block.q[i]);
+            out[b * 32 + i] = has_minimum ? value + block.minimum[i / 16] : value;
+        }
+    }
+}
+
+}  // namespace
 
 void dequantise_row(DType dtype, const void* row, float* out, std::int64_t columns) noexcept {
     const auto* words = static_cast<const std::uint16_t*>(row);
@@ -103,19 +112,9 @@ void dequantise_row(DType dtype, const void* row, float* out, std::int64_t colum
             for (std::int64_t i = 0; i < columns; ++i)
                 out[i] = detail::bf16_to_float(words[i]);
             break;
-        case DType::kQ8_0: {
-            const auto* bytes = static_cast<const std::uint8_t*>(row);
-            for (std::int64_t b = 0; b < columns / kQ8BlockSize; ++b, bytes += kQ8BlockBytes) {
-                std::uint16_t scale_bits = 0;
-                std::memcpy(&scale_bits, bytes, 2);
-                const float scale = detail::half_to_float(scale_bits);
-                for (std::int64_t i = 0; i < kQ8BlockSize; ++i) {
-                    out[b * kQ8BlockSize + i] =
-                        static_cast<float>(static_cast<std::int8_t>(bytes[2 + i])) * scale;
-                }
-            }
+        default:
+            dequantise_blocks(dtype, static_cast<const std::uint8_t*>(row), out, columns);
             break;
-        }
     }
 }
 
@@ -144,6 +143,8 @@ void quantise_row(DType dtype, const float* in, void* row, std::int64_t columns)
             }
             break;
         }
+        default:
+            assert_failed("quantise_row knows this type", __FILE__, __LINE__);
     }
 }
 

@@ -186,7 +186,7 @@ inline void q8_tile(const Q8Group& group, const MatmulArgs& a, std::int64_t row,
         for (int i = 0; i < kRows; ++i) {
             const std::int64_t index = (row + i) * row_blocks + block + b;
             q[i] = a.quantised.q + index * 32;
-            dot[i] = S::dot_start(a.quantised.offsets[index]);
+            dot[i] = S::dot_start(a.quantised.starts[index]);
         }
 #pragma GCC unroll 8
         for (int g = 0; g < 8; ++g) {
@@ -239,9 +239,9 @@ void matmul_q8_0(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) 
 /// Rows of x -> int8 blocks; round half away from zero by adding the largest float below one half,
 /// with x's sign.
 template <typename S>
-void quantise_row_x(const float* x, std::int8_t* q, float* scales, std::int32_t* offsets,
+void quantise_row_x(const float* x, std::int8_t* q, float* scales, std::int32_t* sums,
                     std::int64_t k) {
-    for (std::int64_t b = 0; b < k / 32; ++b, x += 32, q += 32) {
+    for (std::int64_t b = 0; b < k / 32; ++b, x += 32, q += 32, sums += 2) {
         const auto low = S::load(x);
         const auto high = S::load(x + kLanes);
         // Order of the operands: a NaN in x is passed over, as in the reference.
@@ -249,8 +249,7 @@ void quantise_row_x(const float* x, std::int8_t* q, float* scales, std::int32_t*
         amax = S::max(S::absolute(high), amax);
         scales[b] = S::top(amax) / 127.0F;
         const float inverse = scales[b] != 0 ? 1.0F / scales[b] : 0.0F;
-        offsets[b] =
-            -128 * S::quantise32(q, S::mul(low, S::set(inverse)), S::mul(high, S::set(inverse)));
+        S::quantise32(q, sums, S::mul(low, S::set(inverse)), S::mul(high, S::set(inverse)));
     }
 }
 
@@ -260,7 +259,9 @@ constexpr Table make_table(const char* name, const GemmKernel* gemm_f32,
                            const GemmKernel* gemm_bf16, PeakLoop peak_f32, PeakLoop peak_int8) {
     return {.name = name,
             .matmul = {matmul_floats<S, FromF32<S>>, matmul_floats<S, FromF16<S>>,
-                       matmul_floats<S, FromBf16<S>>, matmul_q8_0<S>},
+                       matmul_floats<S, FromBf16<S>>, nullptr, nullptr, nullptr, nullptr,
+                       matmul_q8_0<S>},
+            .bias = {0, 0, 0, 0, 0, 0, 0, S::kSignedBias},
             .gemm_f32 = gemm_f32,
             .gemm_bf16 = gemm_bf16,
             .quantise_x = quantise_row_x<S>,

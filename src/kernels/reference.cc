@@ -8,6 +8,7 @@
 #include <cstring>
 #include <limits>
 
+#include "blocks.h"
 #include "convert.h"
 #include "exp_constants.h"
 #include "gelu_constants.h"
@@ -51,38 +52,50 @@ float load_bf16(const void* w, std::int64_t i) {
     return bf16_to_float(static_cast<const std::uint16_t*>(w)[i]);
 }
 
-/// y[m, n] = sum over blocks b, in order, of float(integer dot of block b) * (scale_w[b] *
-/// scale_x[b])
-void matmul_q8(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) {
+/// sum + what block b adds: for each part (32 weights, or a half of them) float(integer dot) *
+/// (scale_w * scale_x), then for each part minimum * scale_x * sum of x.
+float add_block(float sum, const Block32& w, const BlockKind& kind, const QuantisedRows& x,
+                std::int64_t block) {
+    const int parts = kind.has_halves ? 2 : 1;
+    const int size = 32 / parts;
+    for (int p = 0; p < parts; ++p) {
+        std::int32_t dot = 0;
+        for (int c = p * size; c < (p + 1) * size; ++c)
+            dot += x.q[block * 32 + c] * w.q[c];
+        sum += static_cast<float>(dot) * (w.scale[p] * x.scales[block]);
+    }
+    for (int p = 0; kind.has_minimum && p < parts; ++p)
+        sum += w.minimum[p] * x.sums[block * parts + p];
+    return sum;
+}
+
+/// y[m, n] = sum over blocks in order.
+template <DType kType>
+void matmul_blocks(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) {
+    const BlockKind kind = *block_kind(kType);
+    const std::int64_t row_bytes = bytes_per_row(kType, a.k);
     const std::int64_t blocks = a.k / 32;
-    for (std::int64_t i = 0; i < a.m; ++i) {
-        const std::int8_t* x = a.quantised.q + i * a.k;
-        const float* x_scale = a.quantised.scales + i * blocks;
-        for (std::int64_t j = n_begin; j < n_end; ++j) {
-            const auto* w = static_cast<const std::uint8_t*>(a.w) + j * blocks * 34;
-            float sum = 0;
-            for (std::int64_t b = 0; b < blocks; ++b, w += 34) {
-                std::uint16_t scale = 0;
-                std::memcpy(&scale, w, 2);
-                std::int32_t dot = 0;
-                for (int c = 0; c < 32; ++c)
-                    dot += x[b * 32 + c] * static_cast<std::int8_t>(w[2 + c]);
-                sum += static_cast<float>(dot) * (half_to_float(scale) * x_scale[b]);
+    for (std::int64_t j = n_begin; j < n_end; ++j) {
+        const auto* row = static_cast<const std::uint8_t*>(a.w) + j * row_bytes;
+        for (std::int64_t b = 0; b < blocks; ++b) {
+            Block32 w;
+            unpack_block(kType, row, b, w);
+            for (std::int64_t i = 0; i < a.m; ++i) {
+                float& y = a.y[i * a.n + j];
+                y = add_block(b == 0 ? 0.0F : y, w, kind, a.quantised, i * blocks + b);
             }
-            a.y[i * a.n + j] = sum;
         }
     }
 }
 
-void quantise_x(const float* x, std::int8_t* q, float* scales, std::int32_t* offsets,
-                std::int64_t k) {
+void quantise_x(const float* x, std::int8_t* q, float* scales, std::int32_t* sums, std::int64_t k) {
     for (std::int64_t b = 0; b < k / 32; ++b) {
-        const float scale = quantise_block(x + b * 32, q + b * 32);
-        scales[b] = scale;
-        std::int32_t sum = 0;
-        for (int c = 0; c < 32; ++c)
-            sum += q[b * 32 + c];
-        offsets[b] = -128 * sum;
+        scales[b] = quantise_block(x + b * 32, q + b * 32);
+        for (std::int64_t half = 2 * b; half < 2 * b + 2; ++half) {
+            sums[half] = 0;
+            for (int c = 0; c < 16; ++c)
+                sums[half] += q[half * 16 + c];
+        }
     }
 }
 
@@ -309,7 +322,15 @@ double read_sum(const float* data, std::int64_t count) {
 
 extern const Table kReferenceTable = {
     .name = "reference",
-    .matmul = {matmul_range<load_f32>, matmul_range<load_f16>, matmul_range<load_bf16>, matmul_q8},
+    .matmul = {matmul_range<load_f32>, matmul_range<load_f16>, matmul_range<load_bf16>,
+               matmul_blocks<DType::kQ4_0>, matmul_blocks<DType::kQ4_1>,
+               matmul_blocks<DType::kQ5_0>, matmul_blocks<DType::kQ5_1>,
+               matmul_blocks<DType::kQ8_0>, matmul_blocks<DType::kQ2_K>,
+               matmul_blocks<DType::kQ3_K>, matmul_blocks<DType::kQ4_K>,
+               matmul_blocks<DType::kQ5_K>, matmul_blocks<DType::kQ6_K>,
+               matmul_blocks<DType::kIQ4_NL>, matmul_blocks<DType::kIQ4_XS>,
+               matmul_blocks<DType::kMXFP4>},
+    .bias = {},
     .gemm_f32 = nullptr,
     .gemm_bf16 = nullptr,
     .quantise_x = quantise_x,

@@ -7,14 +7,17 @@
 
 #include <cstdint>
 
+#include "cairn/base/tensor_type.h"
+
 namespace cairn::kernels::detail {
 
-/// A row of x quantised for the integer dot: int8 values, one f32 scale per block of 32.
+/// Rows of x quantised for the integer dot. A part is a block of 32, or a half of it where the
+/// weights' type has scales for halves.
 struct QuantisedRows {
-    const std::int8_t* q;
-    const float* scales;
-    /// [rows, k / 32]: -128 times the sum of the block, for unsigned x signed dot products.
-    const std::int32_t* offsets;
+    const std::int8_t* q;        ///< [rows, k]
+    const float* scales;         ///< [rows, k / 32]
+    const std::int32_t* starts;  ///< [rows, parts]: -bias * sum of the part's q, for biased weights
+    const float* sums;           ///< [rows, parts]: scale * sum of the part's q, for minima
 };
 
 /// y[0..m, n_begin..n_end) with y of row stride n.
@@ -67,10 +70,13 @@ using PeakLoop = double (*)(std::int64_t rounds);
 
 struct Table {
     const char* name;
-    MatmulRange matmul[4];        ///< by DType
+    MatmulRange matmul[kTensorTypes.size()];  ///< in the order of kTensorTypes
+    /// What the ISA adds to the integers of each type, to have them unsigned.
+    std::int32_t bias[kTensorTypes.size()];
     const GemmKernel* gemm_f32;   ///< null: plain loops of reference.cc
     const GemmKernel* gemm_bf16;  ///< null: round, then plain loops
-    void (*quantise_x)(const float* x, std::int8_t* q, float* scales, std::int32_t* offsets,
+    /// One row to int8 with a scale per 32, and the sums of 16 values each.
+    void (*quantise_x)(const float* x, std::int8_t* q, float* scales, std::int32_t* sums,
                        std::int64_t k);
     void (*rmsnorm)(float* out, const float* x, const float* weight, std::int64_t columns,
                     float epsilon);

@@ -50,20 +50,6 @@ std::span<const std::byte> bytes_of(const std::vector<char>& data) {
     return {reinterpret_cast<const std::byte*>(data.data()), data.size()};
 }
 
-Result<kernels::DType> dtype_of(const format::GgufTensor& tensor) {
-    switch (tensor.type) {
-        case format::TensorType::kF32:
-            return kernels::DType::kF32;
-        case format::TensorType::kF16:
-            return kernels::DType::kF16;
-        case format::TensorType::kBF16:
-            return kernels::DType::kBF16;
-        case format::TensorType::kQ8_0:
-            return kernels::DType::kQ8_0;
-    }
-    return make_error(Code::kUnsupported, "tensor " + tensor.name + " has an unknown type");
-}
-
 Status widen(const format::GgufFile& file, const TensorPlace& place, float* to) {
     const format::GgufTensor* tensor = file.find_tensor(place.name);
     if (tensor == nullptr) {
@@ -76,7 +62,7 @@ Status widen(const format::GgufFile& file, const TensorPlace& place, float* to) 
                           fmt::format("expected tensor {} as [{}, {}], found another shape",
                                       place.name, place.rows, place.columns));
     }
-    const kernels::DType dtype = CAIRN_TRY(dtype_of(*tensor));
+    const kernels::DType dtype = tensor->type;
     const std::int64_t stride = kernels::bytes_per_row(dtype, place.columns);
     for (std::int64_t row = 0; row < place.rows; ++row) {
         kernels::dequantise_row(dtype, tensor->bytes.data() + row * stride,

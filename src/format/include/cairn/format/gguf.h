@@ -18,11 +18,12 @@
 #include <vector>
 
 #include "cairn/base/result.h"
+#include "cairn/base/tensor_type.h"
 
 namespace cairn::format {
 
-/// Tensor types that are read; the numbers are the file's. Others are refused by name.
-enum class TensorType : std::uint32_t { kF32 = 0, kF16 = 1, kQ8_0 = 8, kBF16 = 30 };
+/// Tensor types that are read (cairn/base/tensor_type.h). Others are refused by name.
+using cairn::TensorType;
 
 /// "F32", "Q8_0", ... for known numbers, also those that are refused; "type 97" for others.
 std::string tensor_type_name(std::uint32_t type);
@@ -42,7 +43,9 @@ using GgufValue =
 struct GgufTensor {
     std::string name;
     TensorType type = TensorType::kF32;
-    std::vector<std::uint64_t> dims;  ///< innermost (contiguous) first: a matrix is {columns, rows}
+    /// 1 to 4, innermost (contiguous) first: a matrix is {columns, rows}, the experts of a layer
+    /// are {columns, rows, experts}.
+    std::vector<std::uint64_t> dims;
     std::span<const std::byte> bytes;  ///< inside the mapping, aligned to the file's alignment
     std::uint64_t elements() const;
 };
@@ -52,6 +55,12 @@ class GgufFile {
     static Result<GgufFile> open(const std::filesystem::path& path);
     /// Over memory that the caller keeps alive.
     static Result<GgufFile> parse(std::span<const std::byte> bytes);
+    /// A file that was never one: metadata and tensors from another format, under GGUF's names.
+    /// `keep_alive` owns the memory of all tensor bytes. Errors: kInvalid for a duplicate or empty
+    /// name and for bytes that do not fit type and dims.
+    static Result<GgufFile> from_parts(std::map<std::string, GgufValue, std::less<>> metadata,
+                                       std::vector<GgufTensor> tensors,
+                                       std::shared_ptr<const void> keep_alive);
 
     GgufFile(GgufFile&&) noexcept;
     GgufFile& operator=(GgufFile&&) noexcept;

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "cairn/base/tensor_type.h"
 #include "cairn/base/thread_pool.h"
 
 namespace cairn::kernels {
@@ -32,9 +33,8 @@ const char* isa_name() noexcept;
 
 // ---- rows of weights ----
 
-/// Storage of a weight row. kQ8_0: blocks of 32 weights, one fp16 scale + 32 int8 (34 bytes), as in
-/// GGUF.
-enum class DType : std::uint8_t { kF32, kF16, kBF16, kQ8_0 };
+/// Storage of a weight row, as in GGUF; block sizes are in cairn/base/tensor_type.h.
+using DType = TensorType;
 
 inline constexpr std::int64_t kQ8BlockSize = 32;
 inline constexpr std::int64_t kQ8BlockBytes = 34;
