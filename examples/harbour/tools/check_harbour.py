@@ -121,23 +121,26 @@ check("360426199101010071" in every and resident_id("360426199101010071"), "resi
 check("AKIAIOSFODNN7EXAMPLE" in every and "sk_live_EXAMPLE" in every, "keys")
 
 # questions
-rows = jsonl(BASE / "tests/handbook.jsonl")
-ids = [r["id"] for r in rows]
-check(len(rows) == 60 and len(set(ids)) == 60, "60 unique ids expected")
-check(len({r["question"] for r in rows}) == 60, "a question appears twice")
-yes = [r for r in rows if r["answerable"]]
-check(len(yes) == 40, f"{len(yes)} answerable")
 have_pdf = shutil.which("pdftotext") is not None
 per = {}
-for r in yes:
-    path = DOCS / r["document"]
-    per[path.suffix] = per.get(path.suffix, 0) + 1
-    if not path.is_file():
-        errors.append(f"{r['id']}: no file {r['document']}")
-    elif path.suffix == ".pdf" and not have_pdf:
-        print(f"{r['id']}: not checked, pdftotext is missing")
-    else:
-        check(fold(r["quote"]) in fold(texts[path]), f"{r['id']}: quote not found in {r['document']}")
+asked = set()
+for name, count, answerable in (("handbook", 60, 40), ("handbook-unseen", 75, 50)):
+    rows = jsonl(BASE / f"tests/{name}.jsonl")
+    check(len({r["id"] for r in rows}) == len(rows) == count, f"{name}: {count} unique ids expected")
+    check(asked.isdisjoint(r["question"] for r in rows), f"{name}: a question of another file")
+    asked |= {r["question"] for r in rows}
+    yes = [r for r in rows if r["answerable"]]
+    check(len(yes) == answerable, f"{name}: {len(yes)} answerable")
+    for r in yes:
+        path = DOCS / r["document"]
+        per[path.suffix] = per.get(path.suffix, 0) + 1
+        if not path.is_file():
+            errors.append(f"{r['id']}: no file {r['document']}")
+        elif path.suffix == ".pdf" and not have_pdf:
+            print(f"{r['id']}: not checked, pdftotext is missing")
+        else:
+            check(fold(r["quote"]) in fold(texts[path]), f"{r['id']}: quote not found in {r['document']}")
+check(len(asked) == 135, "a question appears twice")
 for ext, least in ((".pdf", 3), (".docx", 3), (".html", 3), (".csv", 2)):
     check(per.get(ext, 0) >= least, f"too few questions over {ext}")
 
@@ -168,7 +171,7 @@ size = sum(p.stat().st_size for p in BASE.rglob("*") if p.is_file() and "__pycac
 check(size < 2_000_000, f"{size} bytes")
 
 print(f"{len(files)} documents: " + ", ".join(f"{len(v)} {k}" for k, v in sorted(kinds.items())))
-print(f"{len(yes)} answerable and {len(rows) - len(yes)} unanswerable questions; over {per}")
+print(f"{len(asked)} questions, {sum(per.values())} of them answerable; over {per}")
 print(f"{len(rep)} replies, {styled} in house style; boilerplate in {len(foot)} documents; {size} bytes")
 for e in errors:
     print("ERROR", e)
