@@ -47,19 +47,30 @@ Status list(Session& session, const Globals& globals, const std::string& scenari
     return {};
 }
 
+/// Goes back only to what can still answer.
+Result<operate::Release> roll_back(Session& session, const std::string& scenario) {
+    auto transaction = CAIRN_TRY(store::Transaction::begin(session.store.database()));
+    auto releases = CAIRN_TRY(operate::Releases::open(session.store.database()));
+    const operate::Release release = CAIRN_TRY(releases.roll_back(scenario));
+    if (!release.manifest.index_digest.empty()) {
+        (void)CAIRN_TRY(index_files(session).open(release.manifest.index_digest));
+    }
+    CAIRN_TRY(transaction.commit());
+    return release;
+}
+
 Status run(const Globals& globals, const ReleaseOptions& options) {
     Session session = CAIRN_TRY(Session::open(globals));
     if (options.list) return list(session, globals, options.scenario);
     const ScenarioConfig* scenario = CAIRN_TRY(session.scenario(options.scenario));
     const auto lock = CAIRN_TRY(session.store.lock());
     if (options.back) {
-        auto releases = CAIRN_TRY(operate::Releases::open(session.store.database()));
-        const operate::Release release = CAIRN_TRY(releases.roll_back(scenario->name));
+        const operate::Release release = CAIRN_TRY(roll_back(session, scenario->name));
         print_result(globals, to_json(release), release.id + " is live again");
         return {};
     }
     const StepResult result =
-        CAIRN_TRY(release_scenario(session, *scenario, options.override_reason));
+        CAIRN_TRY(release_scenario(session, *scenario, options.override_reason, true));
     print_result(globals, result.output.report, result.output.summary);
     return {};
 }

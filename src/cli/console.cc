@@ -74,6 +74,19 @@ Result<serve::ScenarioStatus> scenario_status(const ScenarioConfig& scenario,
     return status;
 }
 
+/// The text as it was when the release's index was made.
+Result<text::Document> released_document(store::Store& store, std::string_view id,
+                                         std::string_view release) {
+    operate::Releases releases = CAIRN_TRY(operate::Releases::open(store.database()));
+    const auto found = CAIRN_TRY(releases.find(release));
+    if (!found) {
+        return make_error(Code::kNotFound, "there is no release '" + std::string(release) + "'");
+    }
+    const knowledge::IndexFiles files(store.folder() / "index");
+    const auto index = CAIRN_TRY(files.open(found->manifest.index_digest));
+    return data::load_clean_document_at(store, id, CAIRN_TRY(index.text_blob(id)));
+}
+
 }  // namespace
 
 Result<serve::WorkspaceStatus> workspace_status(const WorkspaceConfig& config,
@@ -122,7 +135,9 @@ serve::ConsoleSources console_sources(const WorkspaceConfig& config) {
         }
         return rows;
     };
-    sources.document = [](store::Store& store, std::string_view id) -> Result<text::Document> {
+    sources.document = [](store::Store& store, std::string_view id,
+                          std::string_view release) -> Result<text::Document> {
+        if (!release.empty()) return released_document(store, id, release);
         auto clean = data::load_clean_document(store, id);
         // Left out as a duplicate or an old version: shown as it was read.
         if (!clean && clean.error().code == Code::kNotFound) return data::load_document(store, id);

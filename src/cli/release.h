@@ -8,7 +8,9 @@
 
 namespace cairn::cli {
 
+/// `asked`: somebody asked for this release, so it goes live even after a roll-back; `cairn up`
+/// leaves a roll-back alone as long as nothing new is to be released.
 Result<StepResult> release_scenario(Session& session, const ScenarioConfig& scenario,
-                                    const std::string& override_reason);
+                                    const std::string& override_reason, bool asked);
 
 }  // namespace cairn::cli

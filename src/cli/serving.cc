@@ -2,8 +2,6 @@
 // Loads what live releases name by digest: see serving.h.
 #include "serving.h"
 
-#include <optional>
-
 #include "cairn/base/log.h"
 #include "cairn/operate/releases.h"
 #include "cairn/text/json.h"
@@ -11,13 +9,6 @@
 namespace cairn::cli {
 
 namespace {
-
-/// The connection lives as long as the assistant that reads through it.
-struct AssistantHome {
-    explicit AssistantHome(store::Database own) : database(std::move(own)) {}
-    store::Database database;
-    std::optional<apps::Assistant> assistant;
-};
 
 Result<serve::ServedModel> open_release(Session& session, const operate::Release& release) {
     const operate::Manifest& manifest = release.manifest;
@@ -43,8 +34,8 @@ Result<serve::ServedModel> open_release(Session& session, const operate::Release
     }
     model.kind = serve::ModelKind::kQa;
     const auto settings = CAIRN_TRY(text::parse_json(manifest.settings));
-    auto assistant =
-        CAIRN_TRY(open_assistant(session, CAIRN_TRY(apps::settings_from_json(settings))));
+    auto assistant = CAIRN_TRY(open_assistant(session, manifest.index_digest,
+                                              CAIRN_TRY(apps::settings_from_json(settings))));
     const ScenarioConfig* scenario = CAIRN_TRY(session.scenario(manifest.scenario));
     model.answer = [assistant, sources = scenario->sources](const apps::AssistantRequest& asked) {
         apps::AssistantRequest request = asked;
@@ -66,11 +57,10 @@ Result<std::shared_ptr<const engine::Adapter>> load_adapter(Session& session,
 }
 
 Result<std::shared_ptr<apps::Assistant>> open_assistant(Session& session,
+                                                        const std::string& index_digest,
                                                         const apps::AssistantSettings& settings) {
-    auto home = std::make_shared<AssistantHome>(CAIRN_TRY(session.store.connect()));
-    home->assistant.emplace(CAIRN_TRY(knowledge::Index::open(home->database)),
-                            CAIRN_TRY(session.scheduler()), nullptr, settings);
-    return std::shared_ptr<apps::Assistant>(home, &*home->assistant);
+    return std::make_shared<apps::Assistant>(CAIRN_TRY(index_files(session).open(index_digest)),
+                                             CAIRN_TRY(session.scheduler()), nullptr, settings);
 }
 
 Result<std::vector<serve::ServedModel>> served_models(Session& session) {

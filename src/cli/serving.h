@@ -18,8 +18,9 @@ Result<std::shared_ptr<const engine::Adapter>> load_adapter(Session& session,
                                                             const std::string& digest,
                                                             const engine::Model& model);
 
-/// An assistant with a database connection of its own.
+/// An assistant that answers from one generation of the index.
 Result<std::shared_ptr<apps::Assistant>> open_assistant(Session& session,
+                                                        const std::string& index_digest,
                                                         const apps::AssistantSettings& settings);
 
 /// What clients may ask for: one model per live release, then the base.

@@ -101,13 +101,16 @@ std::string StepInput::digest() const {
 }
 
 Result<StepResult> run_step(Session& session, const StepInput& input,
-                            const std::function<Result<StepOutput>()>& work) {
+                            const std::function<Result<StepOutput>()>& work,
+                            const std::function<bool(const std::string& digest)>& present) {
     const double start = now_seconds();
     store::Database& database = session.store.database();
     const std::string digest = input.digest();
     StepResult result;
     const auto newest = CAIRN_TRY(store::latest_done(database, input.step, input.scenario));
-    if (newest && newest->input_digest == digest && !session.force) {
+    const bool known =
+        newest && newest->input_digest == digest && (!present || present(newest->output_digest));
+    if (known && !session.force) {
         result.output = CAIRN_TRY(read_output(session, *newest));
         result.skipped = true;
         return result;
@@ -130,6 +133,10 @@ Result<StepResult> run_step(Session& session, const StepInput& input,
     result.output = std::move(*output);
     result.seconds = now_seconds() - start;
     return result;
+}
+
+knowledge::IndexFiles index_files(const Session& session) {
+    return knowledge::IndexFiles(session.store.folder() / "index");
 }
 
 Result<StepOutput> stored_output(Session& session, const std::string& step,

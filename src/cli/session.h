@@ -14,6 +14,7 @@
 #include "cairn/base/config.h"
 #include "cairn/base/progress.h"
 #include "cairn/engine/scheduler.h"
+#include "cairn/knowledge/index_files.h"
 #include "cairn/store/store.h"
 #include "command.h"
 
@@ -63,11 +64,15 @@ struct StepResult {
     double seconds = 0;
 };
 
-/// Runs `work` unless the newest done run of this step had the same input. The report is stored as
-/// a blob of JSON:
+/// Runs `work` unless the newest done run of this step had the same input and what it made is still
+/// there (`present`; empty: always). The report is stored as a blob of JSON:
 /// {"summary", "html" (digest of the page or ""), "report"}.
 Result<StepResult> run_step(Session& session, const StepInput& input,
-                            const std::function<Result<StepOutput>()>& work);
+                            const std::function<Result<StepOutput>()>& work,
+                            const std::function<bool(const std::string& digest)>& present = {});
+
+/// The generations of the index: ROOT/.cairn/index.
+knowledge::IndexFiles index_files(const Session& session);
 
 /// The stored output of the newest done run. Errors: kNotFound saying which command to run first.
 Result<StepOutput> stored_output(Session& session, const std::string& step,

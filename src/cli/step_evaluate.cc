@@ -73,6 +73,7 @@ StepOutput nothing_to_measure(const Session& session, const ScenarioConfig& scen
 /// One assistant per weight of the model's opinion; the suite chooses between them without looking
 /// at what it reports on.
 Result<StepOutput> evaluate_qa(Session& session, const ScenarioConfig& scenario,
+                               const std::string& index_digest,
                                const std::vector<eval::QaQuestion>& questions) {
     if (questions.empty()) return nothing_to_measure(session, scenario);
     std::vector<std::shared_ptr<apps::Assistant>> assistants;
@@ -81,7 +82,7 @@ Result<StepOutput> evaluate_qa(Session& session, const ScenarioConfig& scenario,
         apps::AssistantSettings settings;
         settings.model_weight = weight;
         if (weight == 0) settings.margin_weight = 0;
-        assistants.push_back(CAIRN_TRY(open_assistant(session, settings)));
+        assistants.push_back(CAIRN_TRY(open_assistant(session, index_digest, settings)));
         variants.push_back(apps::ask_for_evaluation(*assistants.back(), scenario.sources));
     }
     eval::QaOptions options;
@@ -179,11 +180,15 @@ Result<StepResult> run_evaluate(Session& session, const ScenarioConfig* scenario
                         {"improvement_min", scenario->gate.improvement_min}};
     std::function<Result<StepOutput>()> work;
     if (scenario->kind == ScenarioKind::kQa) {
-        input.inputs.push_back({"index", CAIRN_TRY(stored_output(session, "index")).digest});
+        const std::string index = CAIRN_TRY(stored_output(session, "index")).digest;
+        input.inputs.push_back({"index", index});
         const auto label = CAIRN_TRY(stored_output(session, "label", scenario->name));
         input.inputs.push_back({"dataset", label.digest});
-        work = [&session, scenario]() -> Result<StepOutput> {
-            return evaluate_qa(session, *scenario, CAIRN_TRY(load_questions(session, *scenario)));
+        work = [&session, scenario, index]() -> Result<StepOutput> {
+            StepOutput output = CAIRN_TRY(evaluate_qa(
+                session, *scenario, index, CAIRN_TRY(load_questions(session, *scenario))));
+            output.report["index"] = index;  // what was measured is what is released
+            return output;
         };
     } else {
         const std::string adapter =

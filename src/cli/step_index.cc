@@ -1,22 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// Step index: chunks of the clean documents in the full-text index.
+// Step index: chunks of the clean documents in a new generation of the full-text index. Generations
+// that releases name stay; the others go.
 #include <fmt/format.h>
 
 #include "cairn/data/clean.h"
-#include "cairn/knowledge/index.h"
+#include "cairn/operate/releases.h"
 #include "pipeline.h"
 
 namespace cairn::cli {
+
+namespace {
+
+/// What must stay when `newest` has been made: a roll-back may go to any release.
+Result<std::set<std::string>> wanted_indexes(Session& session, const std::string& newest) {
+    std::set<std::string> wanted = {newest};
+    auto releases = CAIRN_TRY(operate::Releases::open(session.store.database()));
+    for (const operate::Release& release : CAIRN_TRY(releases.list())) {
+        wanted.insert(release.manifest.index_digest);
+    }
+    return wanted;
+}
+
+}  // namespace
 
 Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
     StepInput input{"index", "", {}, {}};
     // Titles and sections come from reading, texts from cleaning: a change of either is a change.
     input.inputs.push_back({"read", CAIRN_TRY(stored_output(session, "ingest")).digest});
     input.inputs.push_back({"clean", CAIRN_TRY(stored_output(session, "clean")).digest});
-    return run_step(session, input, [&]() -> Result<StepOutput> {
+    knowledge::IndexFiles files = index_files(session);
+    const auto work = [&]() -> Result<StepOutput> {
         const auto documents = CAIRN_TRY(data::load_clean_documents(session.store));
-        auto index = CAIRN_TRY(knowledge::Index::open(session.store.database()));
-        const knowledge::BuildReport report = CAIRN_TRY(index.build(documents));
+        const auto texts = CAIRN_TRY(data::clean_text_blobs(session.store));
+        const auto former = CAIRN_TRY(store::latest_done(session.store.database(), "index", ""));
+        const knowledge::BuildReport report =
+            CAIRN_TRY(files.build(documents, texts, former ? former->output_digest : ""));
+        (void)CAIRN_TRY(files.remove_all_but(CAIRN_TRY(wanted_indexes(session, report.digest))));
         StepOutput output;
         output.digest = report.digest;
         output.report = {{"documents", report.documents},
@@ -26,7 +45,9 @@ Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
         output.summary = fmt::format("{} chunks of {} documents ({} changed)", report.chunks,
                                      report.documents, report.documents_changed);
         return output;
-    });
+    };
+    return run_step(session, input, work,
+                    [&](const std::string& digest) { return files.has(digest); });
 }
 
 }  // namespace cairn::cli

@@ -20,7 +20,9 @@ Result<operate::Manifest> make_manifest(Session& session, const ScenarioConfig& 
     manifest.gate = CAIRN_TRY(operate::parse_gate_verdict(evaluation.report.value("gate", "")));
     if (scenario.kind == ScenarioKind::kQa) {
         manifest.kind = "qa";
-        manifest.index_digest = CAIRN_TRY(stored_output(session, "index")).digest;
+        manifest.index_digest = evaluation.report.value("index", "");
+        // Opened once, so that nothing goes live that cannot answer.
+        (void)CAIRN_TRY(index_files(session).open(manifest.index_digest));
     } else {
         manifest.kind = "style";
         manifest.adapter_digest = CAIRN_TRY(stored_output(session, "tune", scenario.name)).digest;
@@ -31,14 +33,20 @@ Result<operate::Manifest> make_manifest(Session& session, const ScenarioConfig& 
 }  // namespace
 
 Result<StepResult> release_scenario(Session& session, const ScenarioConfig& scenario,
-                                    const std::string& override_reason) {
+                                    const std::string& override_reason, bool asked) {
     const operate::Manifest manifest = CAIRN_TRY(make_manifest(session, scenario));
     StepInput input{"release", scenario.name, {{"override", override_reason}}, {}};
     input.inputs = {{"base_model", manifest.base_digest},
                     {"adapter", manifest.adapter_digest},
                     {"index", manifest.index_digest},
                     {"evaluation", manifest.report_digest}};
-    return run_step(session, input, [&]() -> Result<StepOutput> {
+    const auto is_live = [&](const std::string& release) {
+        auto releases = operate::Releases::open(session.store.database());
+        const auto live = releases ? releases->live(scenario.name)
+                                   : Result<std::optional<operate::Release>>(releases.error());
+        return live && *live && (*live)->id == release;
+    };
+    const auto work = [&]() -> Result<StepOutput> {
         auto releases = CAIRN_TRY(operate::Releases::open(session.store.database()));
         const operate::Release release = CAIRN_TRY(releases.publish(manifest, override_reason));
         StepOutput output;
@@ -52,11 +60,12 @@ Result<StepResult> release_scenario(Session& session, const ScenarioConfig& scen
             output.summary += ", overruled: " + override_reason;
         }
         return output;
-    });
+    };
+    return asked ? run_step(session, input, work, is_live) : run_step(session, input, work);
 }
 
 Result<StepResult> run_release(Session& session, const ScenarioConfig* scenario) {
-    return release_scenario(session, *scenario, "");
+    return release_scenario(session, *scenario, "", false);
 }
 
 }  // namespace cairn::cli

@@ -209,6 +209,34 @@ Result<text::Document> load_clean_document(store::Store& store, std::string_view
     return read_clean(store, query);
 }
 
+Result<std::map<std::string, std::string>> clean_text_blobs(store::Store& store) {
+    CAIRN_TRY(migrate_data(store));
+    std::map<std::string, std::string> blobs;
+    store::Statement query =
+        CAIRN_TRY(store.database().query("SELECT id, text_digest FROM clean_documents"));
+    while (CAIRN_TRY(query.step())) {
+        blobs[query.text(0)] = query.text(1);
+    }
+    return blobs;
+}
+
+Result<text::Document> load_clean_document_at(store::Store& store, std::string_view id,
+                                              std::string_view blob) {
+    CAIRN_TRY(migrate_data(store));
+    text::Document document;
+    document.id = id;
+    // The row stays when a file is removed; its path is the one thing the blob does not hold.
+    store::Statement query =
+        CAIRN_TRY(store.database().query("SELECT source, path FROM documents WHERE id = ?1", id));
+    if (CAIRN_TRY(query.step())) {
+        document.source = query.text(0);
+        document.path = query.text(1);
+    }
+    const std::string json = CAIRN_TRY(store.blobs().get(blob));
+    CAIRN_TRY(document_from_json(json, document));
+    return document;
+}
+
 Result<text::Span> original_span(store::Store& store, std::string_view document,
                                  text::Span clean_span) {
     CAIRN_TRY(migrate_data(store));

@@ -21,7 +21,7 @@ using store::Statement;
 using store::Transaction;
 
 // Raise when chunks or terms are made in another way: it makes every document be indexed anew.
-constexpr std::string_view kMethod = "2";
+constexpr std::string_view kMethod = "3";
 // Headings say what a chunk is about; a word in them counts more than one in the body.
 constexpr const char* kRankedSql = R"(
 SELECT c.id, c.document_id, d.source, d.path, d.title, c.heading_path, c.page, c.span_begin,
@@ -35,7 +35,7 @@ ORDER BY cost, d.path, c.span_begin LIMIT ?3)";
 constexpr store::Migration kMigrations[] = {{1, R"(
 CREATE TABLE indexed_documents(
   id TEXT PRIMARY KEY, source TEXT NOT NULL, path TEXT NOT NULL, title TEXT NOT NULL,
-  digest TEXT NOT NULL) WITHOUT ROWID;
+  digest TEXT NOT NULL, text_blob TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
 CREATE TABLE chunks(
   id INTEGER PRIMARY KEY, document_id TEXT NOT NULL, number INTEGER NOT NULL,
   heading_path TEXT NOT NULL, page INTEGER NOT NULL,
@@ -141,8 +141,10 @@ Status remove_document(Database& database, const std::string& id) {
 }
 
 Status add_document(Database& database, const text::Document& document, const std::string& digest) {
-    CAIRN_TRY(database.exec("INSERT INTO indexed_documents VALUES(?1, ?2, ?3, ?4, ?5)", document.id,
-                            document.source, document.path, document.title, digest));
+    CAIRN_TRY(
+        database.exec("INSERT INTO indexed_documents(id, source, path, title, digest) "
+                      "VALUES(?1, ?2, ?3, ?4, ?5)",
+                      document.id, document.source, document.path, document.title, digest));
     Statement chunk_row = CAIRN_TRY(database.prepare(
         "INSERT INTO chunks(document_id, number, heading_path, page, span_begin, span_end, "
         "sentences, headings, body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"));
@@ -199,6 +201,7 @@ Hit read_hit(const Statement& row, const std::vector<QueryTerm>& terms, std::str
 }  // namespace
 
 struct Index::State {
+    std::unique_ptr<Database> own;  ///< nullptr: the connection is someone else's
     Database* database;
 };
 
@@ -210,10 +213,18 @@ Index::~Index() = default;
 Result<Index> Index::open(Database& database) {
     CAIRN_TRY(register_fts_tokenizer(database.handle()));
     CAIRN_TRY(store::migrate(database, "knowledge", kMigrations));
-    return Index(std::make_unique<State>(State{&database}));
+    return Index(std::make_unique<State>(State{nullptr, &database}));
 }
 
-Result<BuildReport> Index::build(std::span<const text::Document> documents) {
+Result<Index> Index::open_finished(const std::filesystem::path& path) {
+    auto own = std::make_unique<Database>(CAIRN_TRY(Database::open_read_only(path)));
+    CAIRN_TRY(register_fts_tokenizer(own->handle()));
+    Database* database = own.get();
+    return Index(std::make_unique<State>(State{std::move(own), database}));
+}
+
+Result<BuildReport> Index::build(std::span<const text::Document> documents,
+                                 const TextBlobs& text_blobs) {
     Database& database = *state_->database;
     BuildReport report;
     report.documents = static_cast<int>(documents.size());
@@ -241,6 +252,10 @@ Result<BuildReport> Index::build(std::span<const text::Document> documents) {
             CAIRN_TRY(remove_document(database, id));
             ++report.documents_removed;
         }
+    }
+    for (const auto& [id, blob] : text_blobs) {
+        CAIRN_TRY(
+            database.exec("UPDATE indexed_documents SET text_blob = ?2 WHERE id = ?1", id, blob));
     }
     Sha256 hash;
     hash.field(kMethod);
@@ -303,6 +318,16 @@ Result<std::string> Index::digest() const {
     Statement rows =
         CAIRN_TRY(state_->database->query("SELECT value FROM index_state WHERE key = 'digest'"));
     return CAIRN_TRY(rows.step()) ? rows.text(0) : std::string();
+}
+
+Result<std::string> Index::text_blob(std::string_view document_id) const {
+    Statement rows = CAIRN_TRY(state_->database->query(
+        "SELECT text_blob FROM indexed_documents WHERE id = ?1", document_id));
+    if (!CAIRN_TRY(rows.step())) {
+        return make_error(Code::kNotFound,
+                          "no document '" + std::string(document_id) + "' in this index");
+    }
+    return rows.text(0);
 }
 
 Result<int> Index::chunk_count() const {

@@ -162,10 +162,10 @@ Result<Reply> documents(Service::State& state) {
     return json_reply(text::dump_json({{"documents", list_json(rows)}}));
 }
 
-Result<Reply> document(Service::State& state, const std::string& id) {
+Result<Reply> document(Service::State& state, const Request& request) {
     auto lease = CAIRN_TRY(state.stores.lease());
-    return json_reply(
-        text::dump_json(to_json(CAIRN_TRY(state.parts.console.document(*lease, id)))));
+    return json_reply(text::dump_json(to_json(CAIRN_TRY(state.parts.console.document(
+        *lease, request.parameters.at("id"), request.query_or("release", ""))))));
 }
 
 Reply or_error(Result<Reply> reply) {
@@ -209,7 +209,7 @@ void add_console_routes(Router& router, Service::State& state) {
     add("/api/documents",
         [&](const Request&, const Caller&, Responder&) { return or_error(documents(state)); });
     add("/api/documents/{id}", [&](const Request& request, const Caller&, Responder&) {
-        return or_error(document(state, request.parameters.at("id")));
+        return or_error(document(state, request));
     });
 }
 

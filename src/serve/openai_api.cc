@@ -195,7 +195,7 @@ Reply generate(const Call& call) {
 
 // --- answers by the assistant ------------------------------------------------------------------
 
-json grounding_json(const apps::Answer& answer) {
+json grounding_json(const apps::Answer& answer, const std::string& release) {
     json citations = json::array();
     for (const knowledge::Citation& quote : answer.quotes) {
         citations.push_back({{"number", citations.size() + 1},
@@ -211,6 +211,7 @@ json grounding_json(const apps::Answer& answer) {
     return {{"refused", answer.refused},
             {"support", answer.support},
             {"threshold", answer.threshold},
+            {"release", release},
             {"citations", citations}};
 }
 
@@ -262,8 +263,8 @@ Reply answer(const Call& call) {
             finish = "length";
         }
     }
-    return deliver(call, stream, text, text, finish, grounding_json(*answered), answered->usage,
-                   now_seconds() - call.began_s);
+    return deliver(call, stream, text, text, finish, grounding_json(*answered, call.model.release),
+                   answered->usage, now_seconds() - call.began_s);
 }
 
 // --- routes ------------------------------------------------------------------------------------

@@ -68,11 +68,12 @@ ConsoleSources canned_sources() {
         return std::vector<DocumentRow>{
             {"d_1", "docs", "a.md", "A", "text/markdown", "en", "done", "", 7, 7}};
     };
-    sources.document = [](store::Store&, std::string_view id) -> Result<text::Document> {
+    sources.document = [](store::Store&, std::string_view id,
+                          std::string_view release) -> Result<text::Document> {
         if (id != "d_1") return make_error(Code::kNotFound, "no such document");
         text::Document document;
         document.id = "d_1";
-        document.text = "EUR 34.";
+        document.text = release == "rel_0" ? "EUR 28." : "EUR 34.";
         document.sections.push_back({{"Meals"}, {0, 7}, 0});
         return document;
     };
@@ -399,6 +400,8 @@ TEST_F(ServiceTest, ShowsTheWorkspaceToTheConsole) {
     EXPECT_EQ(status["documents"]["done"], 1);
     EXPECT_EQ(get("/api/documents", acme_).parsed()["documents"][0]["path"], "a.md");
     EXPECT_EQ(get("/api/documents/d_1", acme_).parsed()["sections"][0]["end"], 7);
+    EXPECT_EQ(get("/api/documents/d_1", acme_).parsed()["text"], "EUR 34.");
+    EXPECT_EQ(get("/api/documents/d_1?release=rel_0", acme_).parsed()["text"], "EUR 28.");
     EXPECT_EQ(get("/api/documents/d_2", acme_).status, 404);
 }
 

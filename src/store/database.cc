@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 10'000;
 constexpr int kRetryMs = 5;
+constexpr int kReadWrite = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 
 constexpr const char* kPragmas =
     "PRAGMA synchronous = FULL;"
@@ -147,16 +148,14 @@ void Database::Close::operator()(sqlite3* database) const {
     sqlite3_close_v2(database);
 }
 
-Result<Database> Database::open_named(const std::string& name) {
+Result<Database> Database::open_named(const std::string& name, int flags) {
     sqlite3* raw = nullptr;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    const int code = sqlite3_open_v2(name.c_str(), &raw, flags, nullptr);
+    const int code = sqlite3_open_v2(name.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
     Database database(raw);
     if (code != SQLITE_OK) return database_error(raw, "opening " + name);
     sqlite3_extended_result_codes(raw, 1);
     sqlite3_busy_timeout(raw, kBusyTimeoutMs);
     CAIRN_TRY(database.script(kPragmas));
-    CAIRN_TRY(database.use_write_ahead_log());
     return database;
 }
 
@@ -172,11 +171,17 @@ Status Database::use_write_ahead_log() {
 }
 
 Result<Database> Database::open(const std::filesystem::path& path) {
-    return open_named(path.string());
+    Database database = CAIRN_TRY(open_named(path.string(), kReadWrite));
+    CAIRN_TRY(database.use_write_ahead_log());
+    return database;
+}
+
+Result<Database> Database::open_read_only(const std::filesystem::path& path) {
+    return open_named(path.string(), SQLITE_OPEN_READONLY);
 }
 
 Result<Database> Database::open_memory() {
-    return open_named(":memory:");
+    return open_named(":memory:", kReadWrite);
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {

@@ -143,7 +143,8 @@ serve::ConsoleSources sources_of(const Documents& documents, std::int64_t run) {
                         "the PDF is damaged: no cross-reference table", 81'203, 0});
         return rows;
     };
-    sources.document = [=](store::Store&, std::string_view id) -> Result<text::Document> {
+    sources.document = [=](store::Store&, std::string_view id,
+                           std::string_view) -> Result<text::Document> {
         const auto it = documents.find(std::string(id));
         if (it == documents.end()) return make_error(Code::kNotFound, "no such document");
         return it->second;

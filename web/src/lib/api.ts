@@ -38,7 +38,7 @@ export interface Citation {
   begin: number; end: number; quote: string;
 }
 export interface Grounding {
-  refused: boolean; support: number; threshold: number; citations: Citation[];
+  refused: boolean; support: number; threshold: number; release: string; citations: Citation[];
 }
 export interface Totals {
   requests: number; input_uncached: number; input_cached: number; output: number; engine_ms: number;
@@ -92,8 +92,10 @@ export const getSession = () => json<Session>('/api/session');
 export const getStatus = () => json<Status>('/api/status');
 export const getDocuments = async () =>
   (await json<{ documents: DocumentRow[] }>('/api/documents')).documents;
-export const getDocument = (id: string) =>
-  json<DocumentText>(`/api/documents/${encodeURIComponent(id)}`);
+/** As the release knows it that cites it; without a release, the newest text. */
+export const getDocument = (id: string, release = '') =>
+  json<DocumentText>(
+    `/api/documents/${encodeURIComponent(id)}?release=${encodeURIComponent(release)}`);
 export const getLedger = (from: string, to: string) =>
   json<Ledger>(`/api/ledger?from=${from}&to=${to}`);
 export const getModels = async () =>

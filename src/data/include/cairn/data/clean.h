@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -117,6 +118,13 @@ Result<std::vector<text::Document>> load_clean_documents(
 
 /// One cleaned document. Errors: kNotFound when it is unknown or was left out.
 Result<text::Document> load_clean_document(store::Store& store, std::string_view id);
+
+/// Document id -> digest of the blob that holds its cleaned text, for all cleaned documents.
+Result<std::map<std::string, std::string>> clean_text_blobs(store::Store& store);
+
+/// A cleaned document as it was when its text was that blob. Errors: kNotFound.
+Result<text::Document> load_clean_document_at(store::Store& store, std::string_view id,
+                                              std::string_view blob);
 
 /// Where a place of a cleaned text stands in the text as it was read.
 Result<text::Span> original_span(store::Store& store, std::string_view document,

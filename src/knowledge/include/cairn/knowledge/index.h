@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -56,15 +58,21 @@ struct BuildReport {
     std::string digest;  ///< of all documents and the way they were cut
 };
 
+/// Document id -> digest of the blob that holds its text, to show a quote where it stood.
+using TextBlobs = std::map<std::string, std::string>;
+
 /// Reads and writes the tables of room `knowledge`. One object per connection and thread.
 class Index {
   public:
     /// Makes the tables if needed. The database must outlive the index.
     static Result<Index> open(store::Database& database);
+    /// A finished file (index_files.h), for reading only; the index owns the connection.
+    static Result<Index> open_finished(const std::filesystem::path& path);
 
     /// Makes the index hold exactly `documents` (cleaned). Documents with the same text and
     /// headings as before are left alone; a failure or a kill leaves the former index.
-    Result<BuildReport> build(std::span<const text::Document> documents);
+    Result<BuildReport> build(std::span<const text::Document> documents,
+                              const TextBlobs& text_blobs = {});
 
     /// Any text is a valid question; one without terms has no hits.
     Result<Retrieval> retrieve(std::string_view question,
@@ -73,6 +81,8 @@ class Index {
     /// Digest of what is indexed; empty when nothing is.
     Result<std::string> digest() const;
     Result<int> chunk_count() const;
+    /// What `build` was told for this document; empty: nothing. Errors: kNotFound.
+    Result<std::string> text_blob(std::string_view document_id) const;
 
     Index(Index&&) noexcept;
     Index& operator=(Index&&) noexcept;

@@ -49,6 +49,7 @@ class Releases {
     /// release has to start somewhere.
     Result<Release> publish(const Manifest& manifest, std::string_view override_reason = {});
     Result<std::optional<Release>> live(std::string_view scenario);
+    Result<std::optional<Release>> find(std::string_view id);
     /// Makes the release that was live before live again. Errors: kNotFound when there is none.
     Result<Release> roll_back(std::string_view scenario);
     /// Newest first; empty `scenario`: all.
@@ -56,7 +57,6 @@ class Releases {
 
   private:
     explicit Releases(store::Database& database) : database_(&database) {}
-    Result<std::optional<Release>> find(std::string_view id);
     store::Database* database_;
 };
 

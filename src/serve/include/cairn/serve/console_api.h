@@ -75,8 +75,11 @@ enum class ReportFormat : std::uint8_t { kHtml, kJson };
 struct ConsoleSources {
     std::function<Result<WorkspaceStatus>(store::Store&)> status;
     std::function<Result<std::vector<DocumentRow>>(store::Store&)> documents;
-    /// kNotFound for an unknown id. The text whose offsets the citations use.
-    std::function<Result<text::Document>(store::Store&, std::string_view id)> document;
+    /// The text whose offsets the citations of `release` use; empty: the newest text. kNotFound for
+    /// an unknown id.
+    std::function<Result<text::Document>(store::Store&, std::string_view id,
+                                         std::string_view release)>
+        document;
     /// kNotFound when the run has no report (or none in this format).
     std::function<Result<std::string>(store::Store&, const store::Run&, ReportFormat)> report;
 };

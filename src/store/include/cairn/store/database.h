@@ -96,6 +96,8 @@ class Database {
   public:
     /// Opens or creates. Waits up to 10 s for another writer, then kUnavailable.
     static Result<Database> open(const std::filesystem::path& path);
+    /// An existing file that nobody writes to any more. Errors: kDenied when there is none.
+    static Result<Database> open_read_only(const std::filesystem::path& path);
     /// A private database in memory, for tests.
     static Result<Database> open_memory();
 
@@ -127,7 +129,7 @@ class Database {
         void operator()(sqlite3* database) const;
     };
     explicit Database(sqlite3* database) : database_(database) {}
-    static Result<Database> open_named(const std::string& name);
+    static Result<Database> open_named(const std::string& name, int flags);
     Status use_write_ahead_log();
     std::unique_ptr<sqlite3, Close> database_;
 };
