@@ -16,7 +16,7 @@ set(CAIRN_MAY_USE_data base text format store)
 set(CAIRN_MAY_USE_knowledge base text store engine)
 set(CAIRN_MAY_USE_eval base text store engine data knowledge)
 set(CAIRN_MAY_USE_ledger base store)
-set(CAIRN_MAY_USE_operate base format store ledger eval)
+set(CAIRN_MAY_USE_operate base text format store ledger eval)
 set(CAIRN_MAY_USE_apps base text store engine knowledge eval)
 set(CAIRN_MAY_USE_serve base text store engine knowledge apps ledger operate)
 set(CAIRN_MAY_USE_cli

@@ -235,14 +235,32 @@ Status read_workspace(Table& table, const toml::node& node, WorkspaceConfig& con
 Status read_model(Table& table, const toml::node& node, WorkspaceConfig& config) {
     CAIRN_TRY(table.text("base", config.base_model));
     if (config.base_model == "pebble") return {};
+    for (const std::string_view stored : {"hf:", "model:"}) {
+        if (config.base_model.starts_with(stored) && config.base_model.size() > stored.size()) {
+            return {};
+        }
+    }
     constexpr std::string_view kFile = "file:";
     if (config.base_model.starts_with(kFile) && config.base_model.size() > kFile.size()) {
         const std::string path = config.base_model.substr(kFile.size());
         config.base_model = std::string(kFile) + below(config.root, path).string();
         return {};
     }
+    return error_at(node,
+                    "model.base: expected 'pebble', 'file:PATH', 'hf:ORG/NAME' or 'model:NAME', "
+                    "found '" +
+                        config.base_model + "'");
+}
+
+Status read_models(Table& table, const toml::node& node, WorkspaceConfig& config) {
+    std::string store;
+    CAIRN_TRY(table.text("hub", config.model_hub));
+    CAIRN_TRY(table.text("store", store));
+    if (!store.empty()) config.model_store = below(config.root, store);
+    const std::string& hub = config.model_hub;
+    if (hub.empty() || hub.starts_with("https://") || hub.starts_with("http://")) return {};
     return error_at(
-        node, "model.base: expected 'pebble' or 'file:PATH', found '" + config.base_model + "'");
+        node, "models.hub: expected an address like https://hub.example.com, found '" + hub + "'");
 }
 
 Status read_source(Table& table, const toml::node& node, WorkspaceConfig& config) {
@@ -379,7 +397,7 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
     Table top(file, "");
     const toml::node* workspace = top.find("workspace");
     for (const char* name :
-         {"model", "source", "scenario", "hardware", "prices", "clean", "tune"}) {
+         {"model", "models", "source", "scenario", "hardware", "prices", "clean", "tune"}) {
         top.find(name);
     }
     CAIRN_TRY(top.refuse_unknown());
@@ -388,6 +406,7 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
     }
     CAIRN_TRY(each_table(file, "workspace", false, with(read_workspace)));
     CAIRN_TRY(each_table(file, "model", false, with(read_model)));
+    CAIRN_TRY(each_table(file, "models", false, with(read_models)));
     CAIRN_TRY(each_table(file, "source", true, with(read_source)));
     CAIRN_TRY(each_table(file, "scenario", true, with(read_scenario)));
     CAIRN_TRY(each_table(file, "hardware", false, [&](Table& table, const toml::node&) {
@@ -407,19 +426,12 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
 
 }  // namespace
 
-Result<WorkspaceConfig> load_workspace_config(const fs::path& root) {
+Result<WorkspaceConfig> parse_workspace_config(std::string_view text, const fs::path& root) {
     std::error_code failed;
     WorkspaceConfig config;
     config.root = fs::absolute(root, failed).lexically_normal();
-    const auto text = read_file(config.root / kFileName, kFileBytesMax);
-    if (!text && text.error().code == Code::kNotFound) {
-        return make_error(Code::kNotFound,
-                          config.root.string() + ": expected a file cairn.toml, found none",
-                          "run `cairn init` to make a workspace here");
-    }
-    if (!text) return text.error();
     try {
-        const toml::table file = toml::parse(std::string_view(*text), std::string_view(kFileName));
+        const toml::table file = toml::parse(text, std::string_view(kFileName));
         CAIRN_TRY(read_tables(file, config));
     } catch (const toml::parse_error& problem) {
         return make_error(Code::kInvalid,
@@ -427,6 +439,19 @@ Result<WorkspaceConfig> load_workspace_config(const fs::path& root) {
                                       problem.description()));
     }
     return config;
+}
+
+Result<WorkspaceConfig> load_workspace_config(const fs::path& root) {
+    const auto text = read_file(root / kFileName, kFileBytesMax);
+    if (!text && text.error().code == Code::kNotFound) {
+        std::error_code failed;
+        return make_error(Code::kNotFound,
+                          fs::absolute(root, failed).lexically_normal().string() +
+                              ": expected a file cairn.toml, found none",
+                          "run `cairn init` to make a workspace here");
+    }
+    if (!text) return text.error();
+    return parse_workspace_config(*text, root);
 }
 
 Result<fs::path> find_workspace(const fs::path& start) {

@@ -113,7 +113,8 @@ TEST(Config, RefusesByNameWithLineAndSuggestion) {
         {"[hardware]\nutilisation = 10\n", "line 4: hardware.utilisation: expected a number", ""},
         {"[tune]\nrank = 2.5\n", "tune.rank: expected a whole number", ""},
         {"[tune]\nlearning_rate = nan\n", "tune.learning_rate", ""},
-        {"[model]\nbase = \"hf:x\"\n", "expected 'pebble' or 'file:PATH', found 'hf:x'", ""},
+        {"[model]\nbase = \"hf:\"\n", "'hf:ORG/NAME' or 'model:NAME', found 'hf:'", ""},
+        {"[models]\nhub = \"ftp://x\"\n", "an address like https://", ""},
         {"[[source]]\nname = \"A b\"\npath = \"d\"\n", "source.name", ""},
         {"[[source]]\nname = \"a\"\n", "source.path", ""},
         {"[source]\nname = \"a\"\n", "expected tables [[source]]", ""},
@@ -138,6 +139,17 @@ TEST(Config, RefusesByNameWithLineAndSuggestion) {
         EXPECT_THAT(config.error().message, HasSubstr(refusal.message)) << refusal.text;
         EXPECT_THAT(config.error().hint, HasSubstr(refusal.hint)) << refusal.text;
     }
+}
+
+TEST(Config, NamesAModelOfTheStore) {
+    const WorkspaceConfig config =
+        load(
+            "[workspace]\nname = \"x\"\n[model]\nbase = \"hf:Org/Name:Q4_K_M\"\n"
+            "[models]\nhub = \"https://hub.example.com\"\nstore = \"models\"\n")
+            .value();
+    EXPECT_EQ(config.base_model, "hf:Org/Name:Q4_K_M");
+    EXPECT_EQ(config.model_hub, "https://hub.example.com");
+    EXPECT_EQ(config.model_store, config.root / "models");
 }
 
 TEST(Config, IsFoundFromAFolderBelow) {

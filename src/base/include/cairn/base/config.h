@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cairn/base/money.h"
@@ -72,7 +73,10 @@ struct WorkspaceConfig {
     /// ISO 639-1 codes of the languages that documents are expected in; empty: any.
     std::vector<std::string> languages;
     std::string currency = "EUR";
-    std::string base_model = "pebble";  ///< "pebble" or "file:PATH" (resolved against root)
+    /// "pebble", "file:PATH" (resolved against root), "hf:ORG/NAME..." or "model:NAME" (the store)
+    std::string base_model = "pebble";
+    std::string model_hub;              ///< [models] hub: an address; empty: the public hub
+    std::filesystem::path model_store;  ///< [models] store: a folder; empty: the user's own
     std::vector<SourceConfig> sources;
     std::vector<ScenarioConfig> scenarios;
     HardwareConfig hardware;
@@ -80,6 +84,10 @@ struct WorkspaceConfig {
     CleanConfig clean;
     TuneConfig tune;
 };
+
+/// Checks the text of a cairn.toml that lies in `root`. Errors: kInvalid naming line and key.
+Result<WorkspaceConfig> parse_workspace_config(std::string_view text,
+                                               const std::filesystem::path& root);
 
 /// Reads ROOT/cairn.toml. Errors: kNotFound with the hint to run `cairn init`, kInvalid naming line
 /// and key.
