@@ -297,9 +297,13 @@ struct GgufFile::State {
     Metadata metadata;
     std::vector<GgufTensor> tensors;
     std::map<std::string_view, std::size_t> by_name;
-    std::shared_ptr<const void> keep_alive;  // of from_parts
+    std::shared_ptr<const void> keep_alive;      // of from_parts
+    std::vector<std::unique_ptr<State>> shards;  // after the first; they hold their mappings
 
     Status read(std::span<const std::byte> bytes);
+    Result<std::int64_t> shard_count() const;
+    Status read_shards(const std::filesystem::path& first);
+    Status add_shard(const std::filesystem::path& path, std::int64_t number, std::int64_t count);
 
     void index_tensors() {
         for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -348,6 +352,103 @@ Status GgufFile::State::read(std::span<const std::byte> bytes) {
     return {};
 }
 
+namespace {
+
+/// An integer of any width that is not negative; nullopt for other types.
+std::optional<std::int64_t> split_number(const GgufValue& value) {
+    return std::visit(
+        [](const auto& held) -> std::optional<std::int64_t> {
+            using T = std::decay_t<decltype(held)>;
+            if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+                if (std::in_range<std::int64_t>(held) && std::cmp_greater_equal(held, 0))
+                    return static_cast<std::int64_t>(held);
+            }
+            return std::nullopt;
+        },
+        value);
+}
+
+Result<std::int64_t> split_key(const GgufValue* value, std::string_view key, std::int64_t other) {
+    if (value == nullptr) return other;
+    const auto number = split_number(*value);
+    if (!number) return wrong_type(key, "an integer >= 0");
+    return *number;
+}
+
+}  // namespace
+
+Result<std::int64_t> GgufFile::State::shard_count() const {
+    const std::int64_t number = CAIRN_TRY(split_key(find("split.no"), "split.no", 0));
+    const std::int64_t count = CAIRN_TRY(split_key(find("split.count"), "split.count", 1));
+    if (number != 0) {
+        return make_error(
+            Code::kInvalid,
+            fmt::format("GGUF: expected the first shard, found shard {} of {}", number + 1, count),
+            "give the file whose name ends in -00001-of-" + fmt::format("{:05}.gguf", count));
+    }
+    return std::max<std::int64_t>(count, 1);
+}
+
+/// Maps NAME-00002-of-N.gguf and so on, as the first shard's keys announce them.
+Status GgufFile::State::read_shards(const std::filesystem::path& first) {
+    const std::int64_t count = CAIRN_TRY(shard_count());
+    if (count == 1) return {};
+    const std::string ending = fmt::format("-00001-of-{:05}.gguf", count);
+    const std::string name = first.filename().string();
+    if (!name.ends_with(ending)) {
+        return invalid(fmt::format("expected a name that ends in {} (split.count is {}), found {}",
+                                   ending, count, name));
+    }
+    for (std::int64_t number = 1; number < count; ++number) {
+        const std::string other = name.substr(0, name.size() - ending.size()) +
+                                  fmt::format("-{:05}-of-{:05}.gguf", number + 1, count);
+        const Status status = add_shard(first.parent_path() / other, number, count);
+        if (!status) {
+            return status.error().with_context(
+                fmt::format("shard {} of {} ({})", number + 1, count, other));
+        }
+    }
+    const auto all = static_cast<std::int64_t>(tensors.size());
+    const auto announced =
+        CAIRN_TRY(split_key(find("split.tensors.count"), "split.tensors.count", all));
+    if (announced != all) {
+        return invalid(
+            fmt::format("expected {} tensors in all shards (split.tensors.count), found "
+                        "{}",
+                        announced, all));
+    }
+    return {};
+}
+
+Status GgufFile::State::add_shard(const std::filesystem::path& path, std::int64_t number,
+                                  std::int64_t count) {
+    auto shard = std::make_unique<State>();
+    shard->file = CAIRN_TRY(MappedFile::open(path));
+    CAIRN_TRY(shard->read(shard->file.bytes()));
+    const std::int64_t found_number = CAIRN_TRY(split_key(shard->find("split.no"), "split.no", 0));
+    const std::int64_t found_count =
+        CAIRN_TRY(split_key(shard->find("split.count"), "split.count", 1));
+    if (found_number != number || found_count != count) {
+        return invalid(fmt::format("expected split.no {} and split.count {}, found {} and {}",
+                                   number, count, found_number, found_count));
+    }
+    for (GgufTensor& tensor : shard->tensors) {
+        if (by_name.contains(tensor.name)) {
+            return invalid(
+                fmt::format("expected each tensor in one shard, found '{}' in two", tensor.name));
+        }
+    }
+    if (tensors.size() + shard->tensors.size() > limits::kGgufTensorsMax) {
+        return make_error(Code::kTooLarge, fmt::format("GGUF: expected at most {} tensors",
+                                                       limits::kGgufTensorsMax));
+    }
+    std::ranges::move(shard->tensors, std::back_inserter(tensors));
+    by_name.clear();  // its keys point into the tensors, which moved
+    index_tensors();
+    shards.push_back(std::move(shard));
+    return {};
+}
+
 GgufFile::GgufFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
 GgufFile::GgufFile(GgufFile&&) noexcept = default;
 GgufFile& GgufFile::operator=(GgufFile&&) noexcept = default;
@@ -356,7 +457,8 @@ GgufFile::~GgufFile() = default;
 Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
     auto state = std::make_unique<State>();
     state->file = CAIRN_TRY(MappedFile::open(path));
-    const Status status = state->read(state->file.bytes());
+    Status status = state->read(state->file.bytes());
+    if (status) status = state->read_shards(path);
     if (!status) return status.error().with_context(path.string());
     return GgufFile(std::move(state));
 }
@@ -364,6 +466,13 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path) {
 Result<GgufFile> GgufFile::parse(std::span<const std::byte> bytes) {
     auto state = std::make_unique<State>();
     CAIRN_TRY(state->read(bytes));
+    const std::int64_t shards = CAIRN_TRY(state->shard_count());
+    if (shards != 1) {
+        return make_error(
+            Code::kInvalid,
+            fmt::format("GGUF: expected a whole model, found the first of {} shards", shards),
+            "open the model by its path");
+    }
     return GgufFile(std::move(state));
 }
 

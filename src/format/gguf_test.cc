@@ -173,5 +173,90 @@ TEST(Llama2c, RefusesTruncatedAndImpossibleFiles) {
     }
 }
 
+/// Two shards of one tensor each; `change` may spoil the keys of the second.
+class GgufShards : public testing::Test {
+  protected:
+    void write(int number, const std::string& tensor, std::uint16_t no, std::uint16_t count) {
+        GgufWriter writer;
+        if (number == 1) writer.set("general.architecture", std::string("llama"));
+        writer.set("split.no", no);
+        writer.set("split.count", count);
+        writer.set("split.tensors.count", std::int32_t{2});
+        const std::vector<float> values(8, static_cast<float>(number));
+        ASSERT_TRUE(
+            writer.add_tensor(tensor, TensorType::kF32, {8}, std::as_bytes(std::span(values))));
+        ASSERT_TRUE(writer.write(path(number)));
+    }
+    std::filesystem::path path(int number) const {
+        return folder_.path() / ("m-0000" + std::to_string(number) + "-of-00002.gguf");
+    }
+    std::string open_error(int number = 1) const {
+        const auto file = GgufFile::open(path(number));
+        return file ? "no error" : file.error().message;
+    }
+    ScopedFolder folder_{"cairn-gguf-shards-"};
+};
+
+TEST_F(GgufShards, AreOneFile) {
+    write(1, "a", 0, 2);
+    write(2, "b", 1, 2);
+    const auto file = GgufFile::open(path(1));
+    ASSERT_TRUE(file) << file.error().to_string();
+    ASSERT_EQ(file->tensors().size(), 2U);
+    ASSERT_NE(file->find_tensor("b"), nullptr);
+    EXPECT_EQ(reinterpret_cast<const float*>(file->find_tensor("b")->bytes.data())[7], 2.0F);
+    EXPECT_EQ(file->get_string("general.architecture").value(), "llama");
+}
+
+TEST_F(GgufShards, SayWhatDoesNotFit) {
+    const auto expect = [&](const char* message, int number = 1) {
+        EXPECT_NE(open_error(number).find(message), std::string::npos) << open_error(number);
+    };
+    write(1, "a", 0, 2);
+    expect("shard 2 of 2 (m-00002-of-00002.gguf)");
+    write(2, "b", 1, 3);
+    expect("expected split.no 1 and split.count 2, found 1 and 3");
+    write(2, "a", 1, 2);
+    expect("found 'a' in two");
+    write(2, "b", 1, 2);
+    expect("expected the first shard, found shard 2 of 2", 2);
+    const auto bytes = read_file(path(1), 1 << 20).value();
+    const auto alone = GgufFile::parse(std::as_bytes(std::span(bytes)));
+    ASSERT_FALSE(alone);
+    EXPECT_NE(alone.error().message.find("first of 2 shards"), std::string::npos);
+    std::filesystem::rename(path(1), folder_.path() / "other.gguf");
+    EXPECT_NE(GgufFile::open(folder_.path() / "other.gguf").error().message.find("ends in -00001"),
+              std::string::npos);
+}
+
+/// python.gguf was written by the Python package gguf (tools/golden/make_quant_golden.py).
+TEST(GgufForeign, FileOfAnotherWriterIsRead) {
+    const auto file =
+        GgufFile::open(std::string(CAIRN_SOURCE_DIR) + "/src/format/testdata/python.gguf");
+    ASSERT_TRUE(file) << file.error().to_string();
+    EXPECT_EQ(file->get_string("general.name").value(), "made by gguf");
+    EXPECT_EQ(file->get_u32("test.u32").value(), 7U);
+    EXPECT_EQ(file->get_i64("test.i64").value(), -9);
+    EXPECT_EQ(file->get_f32("test.f64").value(), 0.25F);
+    EXPECT_TRUE(file->get_bool("test.bool").value());
+    EXPECT_EQ(file->get_strings("test.strings").value(), (std::vector<std::string>{"a", "ä", ""}));
+    EXPECT_EQ(file->get_integers("test.integers").value(), (std::vector<std::int64_t>{1, 2, 3}));
+    const GgufTensor* floats = file->find_tensor("f32");
+    ASSERT_NE(floats, nullptr);
+    EXPECT_EQ(floats->dims, (std::vector<std::uint64_t>{4, 3}));
+    EXPECT_EQ(reinterpret_cast<const float*>(floats->bytes.data())[11], 11.0F);
+    for (const TensorTypeInfo& info : kTensorTypes) {
+        if (info.block == 1) continue;
+        const GgufTensor* tensor = file->find_tensor(info.name);
+        ASSERT_NE(tensor, nullptr) << info.name;
+        EXPECT_EQ(tensor->type, info.type);
+        EXPECT_EQ(tensor->dims, (std::vector<std::uint64_t>{info.block, 2})) << info.name;
+        EXPECT_EQ(tensor->bytes.size(), 2 * info.bytes) << info.name;
+    }
+    const GgufTensor* experts = file->find_tensor("experts");
+    ASSERT_NE(experts, nullptr);
+    EXPECT_EQ(experts->dims, (std::vector<std::uint64_t>{32, 2, 3}));
+}
+
 }  // namespace
 }  // namespace cairn::format

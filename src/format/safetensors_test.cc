@@ -58,6 +58,26 @@ TEST(Safetensors, WritesWhatItReads) {
     EXPECT_EQ(file->find("c"), nullptr);
 }
 
+/// Written by the Python package safetensors (tools/golden/make_quant_golden.py).
+TEST(Safetensors, ReadsTheFileOfAnotherWriter) {
+    const auto file = SafetensorsFile::open(std::string(CAIRN_SOURCE_DIR) +
+                                            "/src/format/testdata/python.safetensors");
+    ASSERT_TRUE(file) << file.error().to_string();
+    ASSERT_EQ(file->tensors().size(), 6U);
+    EXPECT_EQ(file->metadata().at("format"), "pt");
+    float six[6];
+    ASSERT_EQ(file->find("f32")->bytes.size(), sizeof six);
+    std::memcpy(six, file->find("f32")->bytes.data(), sizeof six);
+    EXPECT_EQ(six[5], 5.0F);
+    EXPECT_EQ(file->find("f32")->shape, (std::vector<std::uint64_t>{2, 3}));
+    EXPECT_EQ(file->find("bf16")->type, SafetensorsType::kBF16);
+    EXPECT_EQ(file->find("f8")->type, SafetensorsType::kF8E4M3);
+    EXPECT_EQ(file->find("i32")->type, SafetensorsType::kI32);
+    EXPECT_TRUE(file->find("scalar")->shape.empty());
+    EXPECT_EQ(file->find("scalar")->elements(), 1U);
+    EXPECT_EQ(file->find("empty")->elements(), 0U);
+}
+
 TEST(Safetensors, RefusesHostileFiles) {
     EXPECT_NE(error_of("").find("at least 8 bytes"), std::string::npos);
     EXPECT_NE(error_of(std::string(8, '\xFF')).find("header of 18446744073709551615 bytes"),
@@ -99,8 +119,8 @@ TEST(Safetensors, RefusesHostileFiles) {
 
 TEST(JsonConfig, ReadsDottedPaths) {
     const auto config = JsonConfig::parse(
-        R"({"hidden_size": 64, "theta": 1e6, "eos": [1, 2], "one": 3, "none": null,
-            "text_config": {"rope_scaling": {"factor": 2.5}}, "architectures": ["A"], "tied": true})");
+        R"({"hidden_size": 64, "theta": 1e6, "eos": [1, 2], "one": 3, "none": null, "tied": true,
+            "text_config": {"rope_scaling": {"factor": 2.5}}, "architectures": ["A"]})");
     ASSERT_TRUE(config);
     EXPECT_EQ(config->get_integer("hidden_size").value(), 64);
     EXPECT_EQ(config->get_integer("theta").value(), 1'000'000);

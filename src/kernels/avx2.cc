@@ -199,32 +199,91 @@ struct Avx2 {
     }
     static V to_float(I v) { return {_mm256_cvtepi32_ps(v.low), _mm256_cvtepi32_ps(v.high)}; }
 
-    /// Signed weights: |w| is unsigned, w's sign moves to x. Two products of 128 * 127 fit 16 bits.
-    static I dot_start(std::int32_t) { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
-    static I load_bytes(const std::int32_t* p) {
+    static I set_dwords(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+    static I load_dwords(const std::int32_t* p) {
         return {_mm256_load_si256(reinterpret_cast<const __m256i*>(p)),
                 _mm256_load_si256(reinterpret_cast<const __m256i*>(p + 8))};
     }
+    static void store_dwords(std::int32_t* p, I v) {
+        _mm256_store_si256(reinterpret_cast<__m256i*>(p), v.low);
+        _mm256_store_si256(reinterpret_cast<__m256i*>(p + 8), v.high);
+    }
+    static void store_signed(std::int32_t* p, I v) { store_dwords(p, v); }
+    static I bits_and(I a, I b) {
+        return {_mm256_and_si256(a.low, b.low), _mm256_and_si256(a.high, b.high)};
+    }
+    static I bits_or(I a, I b) {
+        return {_mm256_or_si256(a.low, b.low), _mm256_or_si256(a.high, b.high)};
+    }
+    static I shift_right(I v, int bits) {
+        return {_mm256_srli_epi32(v.low, bits), _mm256_srli_epi32(v.high, bits)};
+    }
+    static I shift_left(I v, int bits) {
+        return {_mm256_slli_epi32(v.low, bits), _mm256_slli_epi32(v.high, bits)};
+    }
+    static I shift_signed(I v, int bits) {
+        return {_mm256_srai_epi32(v.low, bits), _mm256_srai_epi32(v.high, bits)};
+    }
+    static I mul_dwords(I v, std::int32_t x) {
+        const __m256i factor = _mm256_set1_epi32(x);
+        return {_mm256_mullo_epi32(v.low, factor), _mm256_mullo_epi32(v.high, factor)};
+    }
+    /// Each byte, 0 to 15, becomes the table's.
+    static I lookup(const std::int8_t* table, I v) {
+        const __m256i values =
+            _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table)));
+        return {_mm256_shuffle_epi8(values, v.low), _mm256_shuffle_epi8(values, v.high)};
+    }
+    /// The lower halves of the dwords.
+    static V half_to_float(I v) {
+        const __m256i mask = _mm256_set1_epi32(0xFFFF);
+        const __m256i words = _mm256_permute4x64_epi64(
+            _mm256_packus_epi32(_mm256_and_si256(v.low, mask), _mm256_and_si256(v.high, mask)),
+            0xD8);
+        return {_mm256_cvtph_ps(_mm256_castsi256_si128(words)),
+                _mm256_cvtph_ps(_mm256_extracti128_si256(words, 1))};
+    }
+
+    /// Signed weights: |w| is unsigned, w's sign moves to x. Two products of 128 * 127 fit 16 bits;
+    /// those of unsigned weights are smaller.
+    template <bool kSigned>
     static __m256i dot4(__m256i sum, __m256i w, __m256i x) {
-        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+        const __m256i pairs = kSigned
+                                  ? _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w))
+                                  : _mm256_maddubs_epi16(w, x);
         return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
     }
+    template <bool kSigned>
     static I dot4(I sum, I w, std::int32_t x) {
         const __m256i four = _mm256_set1_epi32(x);
-        return {dot4(sum.low, w.low, four), dot4(sum.high, w.high, four)};
+        return {dot4<kSigned>(sum.low, w.low, four), dot4<kSigned>(sum.high, w.high, four)};
     }
-    /// 16 rows of 32 bytes (behind a 2-byte scale) -> out[8][16] dwords.
-    static void transpose_bytes(std::int32_t* out, const char* const* row) {
-        for (int half = 0; half < 2; ++half) {
-            __m256 r[8];
-            for (int i = 0; i < 8; ++i) {
-                r[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(row[8 * half + i] + 2));
-            }
-            transpose8(r);
-            for (int c = 0; c < 8; ++c) {
-                _mm256_store_ps(reinterpret_cast<float*>(out + c * 16 + 8 * half), r[c]);
-            }
+    /// 8 rows of 16 bytes -> four dwords by row.
+    static void transpose4(__m256i* out, const char* const* row, int offset) {
+        __m256i r[4];
+        for (int i = 0; i < 4; ++i) {
+            const auto load = [&](int k) {
+                return _mm_loadu_si128(reinterpret_cast<const __m128i*>(row[k] + offset));
+            };
+            r[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(load(i)), load(i + 4), 1);
         }
+        const __m256i a = _mm256_unpacklo_epi32(r[0], r[1]);
+        const __m256i b = _mm256_unpacklo_epi32(r[2], r[3]);
+        const __m256i c = _mm256_unpackhi_epi32(r[0], r[1]);
+        const __m256i d = _mm256_unpackhi_epi32(r[2], r[3]);
+        out[0] = _mm256_unpacklo_epi64(a, b);
+        out[1] = _mm256_unpackhi_epi64(a, b);
+        out[2] = _mm256_unpacklo_epi64(c, d);
+        out[3] = _mm256_unpackhi_epi64(c, d);
+    }
+    /// 16 rows of 16 bytes -> four vectors of dwords.
+    static void load_rows(I* out, const char* const* row, int offset) {
+        __m256i low[4];
+        __m256i high[4];
+        transpose4(low, row, offset);
+        transpose4(high, row + 8, offset);
+        for (int c = 0; c < 4; ++c)
+            out[c] = {low[c], high[c]};
     }
 
     static __m256i round_half_away(__m256 v) {
@@ -269,8 +328,8 @@ struct MacBytes {
     static constexpr std::int64_t kDepth = 4;
     static Avx2::V mac(Avx2::V sum, Avx2::V a, Avx2::V b) {
         const auto dot = [](__m256 s, __m256 x, __m256 y) {
-            return _mm256_castsi256_ps(
-                Avx2::dot4(_mm256_castps_si256(s), _mm256_castps_si256(x), _mm256_castps_si256(y)));
+            return _mm256_castsi256_ps(Avx2::dot4<true>(
+                _mm256_castps_si256(s), _mm256_castps_si256(x), _mm256_castps_si256(y)));
         };
         return {dot(sum.low, a.low, b.low), dot(sum.high, a.high, b.high)};
     }

@@ -25,48 +25,57 @@ struct Isa512 : Avx512 {
     static V absolute(V v) { return _mm512_abs_ps(v); }
     static V to_float(I v) { return _mm512_cvtepi32_ps(v); }
 
-    /// Weights are kept as unsigned bytes (value + 128); x carries the correction -128 * sum(x).
-    static I dot_start(std::int32_t offset) { return _mm512_set1_epi32(offset); }
-    static I load_bytes(const std::int32_t* p) { return _mm512_load_si512(p); }
+    static I set_dwords(std::int32_t x) { return _mm512_set1_epi32(x); }
+    static I load_dwords(const std::int32_t* p) { return _mm512_load_si512(p); }
+    static void store_dwords(std::int32_t* p, I v) { _mm512_store_si512(p, v); }
+    static I bits_and(I a, I b) { return _mm512_and_si512(a, b); }
+    static I bits_or(I a, I b) { return _mm512_or_si512(a, b); }
+    static I shift_right(I v, int bits) {
+        return _mm512_srli_epi32(v, static_cast<unsigned>(bits));
+    }
+    static I shift_left(I v, int bits) { return _mm512_slli_epi32(v, static_cast<unsigned>(bits)); }
+    static I shift_signed(I v, int bits) {
+        return _mm512_srai_epi32(v, static_cast<unsigned>(bits));
+    }
+    static I mul_dwords(I v, std::int32_t x) { return _mm512_mullo_epi32(v, _mm512_set1_epi32(x)); }
+    /// Each byte, 0 to 15, becomes the table's.
+    static I lookup(const std::int8_t* table, I v) {
+        const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+        return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), v);
+    }
+    /// The lower halves of the dwords.
+    static V half_to_float(I v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
+
+    /// Signed weights are kept as unsigned bytes (value + 128); x carries the correction.
+    static void store_signed(std::int32_t* p, I v) {
+        store_dwords(p, _mm512_xor_si512(v, _mm512_set1_epi8(static_cast<char>(0x80))));
+    }
+    template <bool kSigned>
     static I dot4(I sum, I w, std::int32_t x) {
         return _mm512_dpbusd_epi32(sum, w, _mm512_set1_epi32(x));
     }
 
-    /// 16 rows of 32 bytes (behind a 2-byte scale) -> out[8][16] dwords, as unsigned bytes.
-    static void transpose_bytes(std::int32_t* out, const char* const* row) {
-        __m512i t[8];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; ++i) {  // rows i and i + 8 side by side
-            const auto load = [&](int r) {
-                return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row[r] + 2));
+    /// 16 rows of 16 bytes -> four vectors of dwords: rows i, i + 4, i + 8, i + 12 side by side,
+    /// then four by four.
+    static void load_rows(I* out, const char* const* row, int offset) {
+        __m512i r[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+            const auto load = [&](int k) {
+                return _mm_loadu_si128(reinterpret_cast<const __m128i*>(row[k] + offset));
             };
-            t[i] = _mm512_inserti64x4(_mm512_castsi256_si512(load(i)), load(i + 8), 1);
+            const __m512i one = _mm512_castsi128_si512(load(i));
+            const __m512i two = _mm512_inserti32x4(one, load(i + 4), 1);
+            r[i] = _mm512_inserti32x4(_mm512_inserti32x4(two, load(i + 8), 2), load(i + 12), 3);
         }
-        __m512i u[8];
-#pragma GCC unroll 4
-        for (int i = 0; i < 8; i += 2) {
-            u[i] = _mm512_unpacklo_epi32(t[i], t[i + 1]);
-            u[i + 1] = _mm512_unpackhi_epi32(t[i], t[i + 1]);
-        }
-        __m512i
-            v[8];  // v[c + 4 * h]: dwords c and c + 4 of rows 4h..4h+3 (and the same of rows + 8)
-#pragma GCC unroll 2
-        for (int h = 0; h < 2; ++h) {
-            v[4 * h] = _mm512_unpacklo_epi64(u[4 * h], u[4 * h + 2]);
-            v[4 * h + 1] = _mm512_unpackhi_epi64(u[4 * h], u[4 * h + 2]);
-            v[4 * h + 2] = _mm512_unpacklo_epi64(u[4 * h + 1], u[4 * h + 3]);
-            v[4 * h + 3] = _mm512_unpackhi_epi64(u[4 * h + 1], u[4 * h + 3]);
-        }
-        const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
-        const __m512i high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
-        const __m512i flip = _mm512_set1_epi8(static_cast<char>(0x80));
-#pragma GCC unroll 4
-        for (int c = 0; c < 4; ++c) {
-            const __m512i near = _mm512_permutex2var_epi64(v[c], low, v[c + 4]);
-            const __m512i far = _mm512_permutex2var_epi64(v[c], high, v[c + 4]);
-            _mm512_store_si512(out + c * 16, _mm512_xor_si512(near, flip));
-            _mm512_store_si512(out + (c + 4) * 16, _mm512_xor_si512(far, flip));
-        }
+        const __m512i a = _mm512_unpacklo_epi32(r[0], r[1]);
+        const __m512i b = _mm512_unpacklo_epi32(r[2], r[3]);
+        const __m512i c = _mm512_unpackhi_epi32(r[0], r[1]);
+        const __m512i d = _mm512_unpackhi_epi32(r[2], r[3]);
+        out[0] = _mm512_unpacklo_epi64(a, b);
+        out[1] = _mm512_unpackhi_epi64(a, b);
+        out[2] = _mm512_unpacklo_epi64(c, d);
+        out[3] = _mm512_unpackhi_epi64(c, d);
     }
 
     /// Rounds 32 values to int8 at q, and sums each half.

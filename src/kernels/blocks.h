@@ -45,4 +45,9 @@ SixBitPair read_six_bits(const std::uint8_t* packed, int index);
 /// Scale of the 16 weights `index` of Q3_K, 0 to 63, out of its 12 packed bytes.
 std::uint8_t read_q3_scale(const std::uint8_t* packed, int index);
 
+/// Rows of the types other than F32, F16, BF16 and Q8_0; `importance` (a weight >= 0 per column)
+/// may be null.
+void quantise_blocks(DType dtype, const float* in, const float* importance, std::uint8_t* row,
+                     std::int64_t columns);
+
 }  // namespace cairn::kernels::detail

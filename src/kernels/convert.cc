@@ -7,7 +7,6 @@
 #include <cstring>
 
 #include "blocks.h"
-#include "cairn/base/result.h"
 #include "cairn/kernels/kernels.h"
 
 namespace cairn::kernels {
@@ -118,7 +117,8 @@ void dequantise_row(DType dtype, const void* row, float* out, std::int64_t colum
     }
 }
 
-void quantise_row(DType dtype, const float* in, void* row, std::int64_t columns) noexcept {
+void quantise_row(DType dtype, const float* in, void* row, std::int64_t columns,
+                  const float* importance) noexcept {
     auto* words = static_cast<std::uint16_t*>(row);
     switch (dtype) {
         case DType::kF32:
@@ -144,7 +144,8 @@ void quantise_row(DType dtype, const float* in, void* row, std::int64_t columns)
             break;
         }
         default:
-            assert_failed("quantise_row knows this type", __FILE__, __LINE__);
+            detail::quantise_blocks(dtype, in, importance, static_cast<std::uint8_t*>(row),
+                                    columns);
     }
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inference products over the thin Isa. Float weights: each output is one dot product with 16
-// partial sums, whatever the tile around it, so a row of x gives the same bits in any batch. Q8_0:
-// 16 rows of w are transposed into lanes, so that the integer dot of a block is exact and the
-// blocks are added in order, as in the reference.
+// partial sums, whatever the tile around it, so a row of x gives the same bits in any batch.
+// Quantised weights: 16 rows of w are expanded into lanes (generic_blocks.h), so that the integer
+// dot of a block is exact and the blocks are added in order, as in the reference.
 #pragma once
 
-#include "generic.h"
+#include "generic_blocks.h"
 
 namespace cairn::kernels::detail {
 namespace {
@@ -133,44 +133,47 @@ void matmul_floats(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end
     }
 }
 
-// ---- Q8_0 ----
+// ---- quantised types ----
 
-constexpr std::int64_t kBlocksAtOnce = 32;  // 16 rows x 1024 weights: 16 KiB of first-level cache
-constexpr std::int64_t kQ8Bytes = 34;
-
-/// 16 rows of w over some blocks: values[block][depth / 4][lane][4] and scales[block][lane].
-struct Q8Group {
-    alignas(64) std::int32_t values[kBlocksAtOnce * 8 * kLanes];
-    alignas(64) float scales[kBlocksAtOnce * kLanes];
-};
-
-/// Transposes `lanes` (<= 16) rows that start `row_bytes` apart; the other lanes repeat the last
+/// Expands blocks [block, block + blocks) of `lanes` (<= 16) rows; the other lanes repeat the last
 /// row.
-template <typename S>
-inline void fill_group(Q8Group& group, const char* w, std::int64_t row_bytes, std::int64_t lanes,
+template <typename S, typename Type>
+inline void fill_group(Group& group, const char* w, std::int64_t row_bytes, std::int64_t lanes,
                        std::int64_t blocks) {
-    alignas(64) std::uint16_t scales[kBlocksAtOnce * kLanes];
-    for (std::int64_t b = 0; b < blocks; ++b) {
-        const char* row[kLanes];
+    for (std::int64_t b = 0; b < blocks; b += Type::kBlocks) {
+        const char* rows[kLanes];
         for (std::int64_t i = 0; i < kLanes; ++i) {
-            row[i] = w + smaller(i, lanes - 1) * row_bytes + b * kQ8Bytes;
-            __builtin_memcpy(scales + b * kLanes + i, row[i], 2);
-            S::prefetch(reinterpret_cast<const float*>(row[i] + kLanes * row_bytes));  // next group
+            rows[i] = w + smaller(i, lanes - 1) * row_bytes + b / Type::kBlocks * Type::kBytes;
+            for (int line = 0; line < Type::kBytes; line += 64)  // of the next group
+                S::prefetch(reinterpret_cast<const float*>(rows[i] + kLanes * row_bytes + line));
         }
-        S::transpose_bytes(group.values + b * 8 * kLanes, row);
-    }
-    // Only now: reading 32 bytes right after sixteen writes of two would wait for the writes.
-    for (std::int64_t b = 0; b < blocks; ++b) {
-        const auto* words = reinterpret_cast<const char*>(scales + b * kLanes);
-        S::store(group.scales + b * kLanes, S::load_f16(words));
+        Type::template fill<S>(group, rows, b);
     }
 }
 
-/// Adds blocks [block, block + blocks) to kRows x 16 outputs. `first`: they start from zero, else
-/// from y.
-template <typename S, int kRows>
-inline void q8_tile(const Q8Group& group, const MatmulArgs& a, std::int64_t row, std::int64_t j,
-                    std::int64_t lanes, std::int64_t block, std::int64_t blocks) {
+/// Integer products of one part of a block with kRows rows of x.
+template <typename S, typename Type, int kRows>
+inline void dot_part(typename S::I* dot, const Group& group, std::int64_t b, int part,
+                     const std::int8_t* const* q) {
+    constexpr int kQuarters = Type::kHalves ? 4 : 8;
+#pragma GCC unroll 8
+    for (int g = part * kQuarters; g < (part + 1) * kQuarters; ++g) {
+        const auto w = S::load_dwords(group.values + (b * 8 + g) * kLanes);
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i) {
+            std::int32_t four;
+            __builtin_memcpy(&four, q[i] + g * 4, 4);
+            dot[i] = S::template dot4<Type::kSigned>(dot[i], w, four);
+        }
+    }
+}
+
+/// Adds blocks [block, block + blocks) to kRows x 16 outputs. `block` 0: they start from zero, else
+/// from y. The order of operations is that of reference.cc: add_block.
+template <typename S, typename Type, int kRows>
+inline void block_tile(const Group& group, const MatmulArgs& a, std::int64_t row, std::int64_t j,
+                       std::int64_t lanes, std::int64_t block, std::int64_t blocks) {
+    constexpr int kParts = Type::kHalves ? 2 : 1;
     const std::int64_t row_blocks = a.k / 32;
     typename S::V sum[kRows];
     const typename S::Part part{lanes};
@@ -180,29 +183,37 @@ inline void q8_tile(const Q8Group& group, const MatmulArgs& a, std::int64_t row,
         sum[i] = block == 0 ? S::zero() : lanes == kLanes ? S::load(y) : part.load(y);
     }
     for (std::int64_t b = 0; b < blocks; ++b) {
-        typename S::I dot[kRows];
         const std::int8_t* q[kRows];
+        std::int64_t index[kRows];
 #pragma GCC unroll 8
         for (int i = 0; i < kRows; ++i) {
-            const std::int64_t index = (row + i) * row_blocks + block + b;
-            q[i] = a.quantised.q + index * 32;
-            dot[i] = S::dot_start(a.quantised.starts[index]);
+            index[i] = (row + i) * row_blocks + block + b;
+            q[i] = a.quantised.q + index[i] * 32;
         }
+#pragma GCC unroll 2
+        for (int p = 0; p < kParts; ++p) {
+            typename S::I dot[kRows];
 #pragma GCC unroll 8
-        for (int g = 0; g < 8; ++g) {
-            const auto w = S::load_bytes(group.values + (b * 8 + g) * kLanes);
+            for (int i = 0; i < kRows; ++i)
+                dot[i] = S::set_dwords(a.quantised.starts[index[i] * kParts + p]);
+            dot_part<S, Type, kRows>(dot, group, b, p, q);
+            const auto scales = S::load(group.scales + (b * kParts + p) * kLanes);
 #pragma GCC unroll 8
             for (int i = 0; i < kRows; ++i) {
-                std::int32_t four;
-                __builtin_memcpy(&four, q[i] + g * 4, 4);
-                dot[i] = S::dot4(dot[i], w, four);
+                const auto scale = S::mul(scales, S::set(a.quantised.scales[index[i]]));
+                sum[i] = S::add(sum[i], S::mul(S::to_float(dot[i]), scale));
             }
         }
-        const auto scales = S::load(group.scales + b * kLanes);
+        if constexpr (Type::kMinimum) {
+#pragma GCC unroll 2
+            for (int p = 0; p < kParts; ++p) {
+                const auto minima = S::load(group.minima + (b * kParts + p) * kLanes);
 #pragma GCC unroll 8
-        for (int i = 0; i < kRows; ++i) {
-            const float x_scale = a.quantised.scales[(row + i) * row_blocks + block + b];
-            sum[i] = S::add(sum[i], S::mul(S::to_float(dot[i]), S::mul(scales, S::set(x_scale))));
+                for (int i = 0; i < kRows; ++i) {
+                    const float x_sum = a.quantised.sums[index[i] * kParts + p];
+                    sum[i] = S::add(sum[i], S::mul(minima, S::set(x_sum)));
+                }
+            }
         }
     }
 #pragma GCC unroll 8
@@ -216,24 +227,31 @@ inline void q8_tile(const Q8Group& group, const MatmulArgs& a, std::int64_t row,
     }
 }
 
-template <typename S>
-void matmul_q8_0(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) {
-    const std::int64_t row_bytes = a.k / 32 * kQ8Bytes;
+/// 16 rows of w are expanded once and used for all rows of x.
+template <typename S, typename Type>
+void matmul_blocks(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end) {
+    const std::int64_t row_bytes = a.k / 32 / Type::kBlocks * Type::kBytes;
     const auto* w = static_cast<const char*>(a.w);
-    Q8Group group;
+    Group group;
     for (std::int64_t j = n_begin; j < n_end; j += kLanes) {
         const std::int64_t lanes = smaller(kLanes, n_end - j);
         for (std::int64_t block = 0; block < a.k / 32; block += kBlocksAtOnce) {
             const std::int64_t blocks = smaller(kBlocksAtOnce, a.k / 32 - block);
-            fill_group<S>(group, w + j * row_bytes + block * kQ8Bytes, row_bytes, lanes, blocks);
+            const char* first = w + j * row_bytes + block / Type::kBlocks * Type::kBytes;
+            fill_group<S, Type>(group, first, row_bytes, lanes, blocks);
             std::int64_t row = 0;
             for (; row + S::kQ8Rows <= a.m; row += S::kQ8Rows) {
-                q8_tile<S, S::kQ8Rows>(group, a, row, j, lanes, block, blocks);
+                block_tile<S, Type, S::kQ8Rows>(group, a, row, j, lanes, block, blocks);
             }
             for (; row < a.m; ++row)
-                q8_tile<S, 1>(group, a, row, j, lanes, block, blocks);
+                block_tile<S, Type, 1>(group, a, row, j, lanes, block, blocks);
         }
     }
+}
+
+template <typename S, typename Type>
+constexpr std::int32_t bias_of() {
+    return Type::kSigned ? S::kSignedBias : Type::kBias;
 }
 
 /// Rows of x -> int8 blocks; round half away from zero by adding the largest float below one half,
@@ -259,9 +277,15 @@ constexpr Table make_table(const char* name, const GemmKernel* gemm_f32,
                            const GemmKernel* gemm_bf16, PeakLoop peak_f32, PeakLoop peak_int8) {
     return {.name = name,
             .matmul = {matmul_floats<S, FromF32<S>>, matmul_floats<S, FromF16<S>>,
-                       matmul_floats<S, FromBf16<S>>, nullptr, nullptr, nullptr, nullptr,
-                       matmul_q8_0<S>},
-            .bias = {0, 0, 0, 0, 0, 0, 0, S::kSignedBias},
+                       matmul_floats<S, FromBf16<S>>, matmul_blocks<S, Q4_0>,
+                       matmul_blocks<S, Q4_1>, matmul_blocks<S, Q5_0>, matmul_blocks<S, Q5_1>,
+                       matmul_blocks<S, Q8_0>, matmul_blocks<S, Q2K>, matmul_blocks<S, Q3K>,
+                       matmul_blocks<S, Q4K>, matmul_blocks<S, Q5K>, matmul_blocks<S, Q6K>,
+                       matmul_blocks<S, Iq4Nl>, matmul_blocks<S, Iq4Xs>, matmul_blocks<S, Mxfp4>},
+            .bias = {0, 0, 0, bias_of<S, Q4_0>(), bias_of<S, Q4_1>(), bias_of<S, Q5_0>(),
+                     bias_of<S, Q5_1>(), bias_of<S, Q8_0>(), bias_of<S, Q2K>(), bias_of<S, Q3K>(),
+                     bias_of<S, Q4K>(), bias_of<S, Q5K>(), bias_of<S, Q6K>(), bias_of<S, Iq4Nl>(),
+                     bias_of<S, Iq4Xs>(), bias_of<S, Mxfp4>()},
             .gemm_f32 = gemm_f32,
             .gemm_bf16 = gemm_bf16,
             .quantise_x = quantise_row_x<S>,

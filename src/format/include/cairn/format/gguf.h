@@ -52,6 +52,8 @@ struct GgufTensor {
 
 class GgufFile {
   public:
+    /// Of a model in shards: the path of the first, NAME-00001-of-00003.gguf; all are mapped and
+    /// checked against split.no, split.count and split.tensors.count.
     static Result<GgufFile> open(const std::filesystem::path& path);
     /// Over memory that the caller keeps alive.
     static Result<GgufFile> parse(std::span<const std::byte> bytes);

@@ -41,12 +41,14 @@ inline constexpr std::int64_t kQ8BlockBytes = 34;
 
 /// "F32", "F16", "BF16", "Q8_0".
 const char* dtype_name(DType dtype) noexcept;
-/// Bytes of one row. kQ8_0: `columns` must be a multiple of 32.
+/// Bytes of one row; `columns` is a multiple of the type's block.
 std::int64_t bytes_per_row(DType dtype, std::int64_t columns) noexcept;
 void dequantise_row(DType dtype, const void* row, float* out, std::int64_t columns) noexcept;
 /// f16/bf16 round to nearest even; Q8_0 as ggml's reference: d = amax / 127, q = round half away(x
-/// * (1 / d)).
-void quantise_row(DType dtype, const float* in, void* row, std::int64_t columns) noexcept;
+/// * (1 / d)). All others search scale and minimum of the least squared error, weighted by
+/// `importance` (a weight >= 0 per column, the mean square of the input there) when given.
+void quantise_row(DType dtype, const float* in, void* row, std::int64_t columns,
+                  const float* importance = nullptr) noexcept;
 
 float bf16_to_f32(std::uint16_t bits) noexcept;
 std::uint16_t f32_to_bf16(float value) noexcept;
@@ -56,8 +58,9 @@ std::uint16_t f32_to_f16(float value) noexcept;
 // ---- matrix products ----
 
 /// Inference: y[m, n] = x[m, k] * w[n, k]^T, w of any DType, f32 accumulation. Batch invariant.
-/// kF32, kF16, kBF16: x stays f32. kQ8_0: rows of x are quantised per block of 32 (int8, f32 scale)
-/// and multiplied as integers; blocks are added in order, so this dtype is bit-equal on every ISA.
+/// kF32, kF16, kBF16: x stays f32. Quantised types: rows of x are quantised per block of 32 (int8,
+/// f32 scale) and multiplied as integers; blocks are added in order, so these are bit-equal on
+/// every ISA.
 void matmul_nt(ThreadPool* pool, float* y, const float* x, const void* w, DType dtype,
                std::int64_t m, std::int64_t n, std::int64_t k) noexcept;
 
