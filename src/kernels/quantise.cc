@@ -32,6 +32,14 @@ float through_half(float v) {
     return half_to_float(float_to_half(v));
 }
 
+/// The next fp16 that is not smaller in magnitude: small scales are subnormal and lose so many bits
+/// that, rounded down, the largest factor would not reach the largest part.
+float half_above(float v) {
+    const std::uint16_t bits = float_to_half(v);
+    const bool reaches = std::fabs(half_to_float(bits)) >= std::fabs(v);
+    return reaches ? half_to_float(bits) : half_to_float(static_cast<std::uint16_t>(bits + 1));
+}
+
 void put_half(std::uint8_t* p, float v) {
     const std::uint16_t bits = float_to_half(v);
     std::memcpy(p, &bits, sizeof bits);
@@ -216,7 +224,7 @@ ScaledParts fit_parts(const Levels& levels, Values x, Values weight, int size, i
         top = std::fabs(scale) > std::fabs(top) ? scale : top;
     }
     ScaledParts fit;
-    fit.scale = through_half(top / static_cast<float>(low));
+    fit.scale = half_above(top / static_cast<float>(low));
     const float inverse = fit.scale != 0 ? 1.0F / fit.scale : 0.0F;
     for (int p = 0; p < parts; ++p) {
         const int middle =
@@ -286,8 +294,8 @@ AffineParts fit_affine_parts(Values x, Values weight, int size, int high, int fa
         fit.scale = std::max(fit.scale, part.scale);
         fit.minimum = std::max(fit.minimum, -part.minimum);
     }
-    fit.scale = through_half(fit.scale / static_cast<float>(factor_high));
-    fit.minimum = through_half(fit.minimum / static_cast<float>(factor_high));
+    fit.scale = half_above(fit.scale / static_cast<float>(factor_high));
+    fit.minimum = half_above(fit.minimum / static_cast<float>(factor_high));
     for (int p = 0; p < parts; ++p) {
         int& factor = fit.factor[static_cast<std::size_t>(p)];
         int& minimum_factor = fit.minimum_factor[static_cast<std::size_t>(p)];
