@@ -5,6 +5,7 @@
 
 #include "cairn/engine/bench.h"
 #include "cairn/kernels/machine.h"
+#include "cairn/kernels/product_speed.h"
 #include "cairn/train/bench.h"
 #include "command.h"
 #include "session.h"
@@ -34,6 +35,30 @@ Status bench_machine(const Globals& globals) {
     ThreadPool pool(globals.threads);
     const kernels::MachineLimits limits = kernels::measure_machine(pool);
     print_result(globals, to_json(limits), to_text(limits));
+    return {};
+}
+
+Status bench_kernels(const Globals& globals) {
+    ThreadPool pool(globals.threads);
+    const kernels::MachineLimits limits = kernels::measure_machine(pool);
+    nlohmann::json json = {{"machine", to_json(limits)}, {"types", nlohmann::json::array()}};
+    std::vector<std::vector<std::string>> rows = {
+        {"TYPE", "DECODE GB/s", "OF READ LIMIT", "PREFILL GOP/s", "OF INT8 LIMIT"}};
+    for (const kernels::ProductSpeed& speed : kernels::measure_products(pool)) {
+        const double decode_share = speed.decode_gb_per_s / limits.read_gb_per_s;
+        const double prefill_share = speed.prefill_gop_per_s / limits.int8_gop_per_s;
+        json["types"].push_back({{"type", kernels::dtype_name(speed.type)},
+                                 {"decode_gb_per_s", speed.decode_gb_per_s},
+                                 {"share_of_read_limit", decode_share},
+                                 {"prefill_gop_per_s", speed.prefill_gop_per_s},
+                                 {"share_of_int8_limit", prefill_share}});
+        rows.push_back({kernels::dtype_name(speed.type),
+                        fmt::format("{:.1f}", speed.decode_gb_per_s),
+                        fmt::format("{:.0f} %", 100 * decode_share),
+                        fmt::format("{:.0f}", speed.prefill_gop_per_s),
+                        fmt::format("{:.0f} %", 100 * prefill_share)});
+    }
+    print_result(globals, json, to_text(limits) + table(rows));
     return {};
 }
 
@@ -114,6 +139,9 @@ void add_bench(CLI::App& root, const Globals& globals, Action& action) {
     add_command<None>(
         *bench, action, "machine", "Bandwidth and arithmetic at most", [](CLI::App&, None&) {},
         [&globals](const None&) { return bench_machine(globals); });
+    add_command<None>(
+        *bench, action, "kernels", "Products with weights of every type against the limits",
+        [](CLI::App&, None&) {}, [&globals](const None&) { return bench_kernels(globals); });
     add_command<std::string>(
         *bench, action, "engine",
         "Prefill and decode speed of a model against the machine's limits",
