@@ -165,6 +165,10 @@ const std::string& Model::digest() const {
     return state_->digest;
 }
 
+const format::GgufFile& Model::file() const {
+    return *state_->gguf;
+}
+
 const Weight& Model::weight(std::int64_t layer, Slot slot) const {
     return state_->layers[static_cast<std::size_t>(layer + 1)][static_cast<std::size_t>(slot)];
 }

@@ -64,11 +64,22 @@ detail::QuantisedRows quantise(ThreadPool* pool, const detail::Table& table, DTy
     return {q, scales, starts, sums};
 }
 
+thread_local const ProductObserver* observer = nullptr;
+
 }  // namespace
+
+ProductObserver::ProductObserver(std::function<void(const Product&)> seen)
+    : seen_(std::move(seen)) {
+    observer = this;
+}
+ProductObserver::~ProductObserver() {
+    observer = nullptr;
+}
 
 void matmul_nt(ThreadPool* pool, float* y, const float* x, const void* w, DType dtype,
                std::int64_t m, std::int64_t n, std::int64_t k) noexcept {
     if (m <= 0 || n <= 0) return;
+    if (observer != nullptr) observer->show({w, x, m, n, k});
     const detail::Table& table = detail::active_table();
     if (m * n * k < kInlineOperations) pool = nullptr;
     MatmulArgs args{y, x, w, {}, m, n, k};

@@ -48,8 +48,8 @@ std::vector<ProductSpeed> measure_products(ThreadPool& pool) {
         quantise_row(info.type, x, w, kDepth);
         for (std::int64_t row = 1; row < kDecodeRows; ++row)
             std::memcpy(w + row * bytes, w, static_cast<std::size_t>(bytes));
-        const double decode = best_seconds(
-            [&] { matmul_nt(&pool, y, x, w, info.type, 1, kDecodeRows, kDepth); });
+        const double decode =
+            best_seconds([&] { matmul_nt(&pool, y, x, w, info.type, 1, kDecodeRows, kDepth); });
         const double prefill = best_seconds(
             [&] { matmul_nt(&pool, y, x, w, info.type, kBatch, kPrefillRows, kDepth); });
         speeds.push_back({info.type, static_cast<double>(bytes * kDecodeRows) / decode / 1e9,

@@ -15,6 +15,10 @@
 #include "cairn/kernels/kernels.h"
 #include "cairn/text/tokenizer.h"
 
+namespace cairn::format {
+class GgufFile;
+}
+
 namespace cairn::engine {
 
 using text::TokenId;
@@ -50,6 +54,8 @@ class Model {
     std::int64_t weight_bytes() const;  ///< that one decoded token has to read
     /// SHA-256 of the file in hex, computed at the first call. Thread-safe.
     const std::string& digest() const;
+    /// Metadata and tensors as they were read; the weights below point into its tensors.
+    const format::GgufFile& file() const;
 
     /// Layer -1: outside of the layers. A tied model's kHead is its embedding.
     const Weight& weight(std::int64_t layer, Slot slot) const;

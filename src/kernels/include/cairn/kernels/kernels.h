@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "cairn/base/tensor_type.h"
 #include "cairn/base/thread_pool.h"
@@ -63,6 +64,26 @@ std::uint16_t f32_to_f16(float value) noexcept;
 /// every ISA.
 void matmul_nt(ThreadPool* pool, float* y, const float* x, const void* w, DType dtype,
                std::int64_t m, std::int64_t n, std::int64_t k) noexcept;
+
+/// While it lives it is shown every matmul_nt of the thread that made it, before the product: the
+/// weights' address and the rows of x. One a thread; for statistics of what weights are multiplied
+/// with.
+class ProductObserver {
+  public:
+    struct Product {
+        const void* w;
+        const float* x;
+        std::int64_t m, n, k;
+    };
+    explicit ProductObserver(std::function<void(const Product&)> seen);
+    ~ProductObserver();
+    ProductObserver(const ProductObserver&) = delete;
+    ProductObserver& operator=(const ProductObserver&) = delete;
+    void show(const Product& product) const { seen_(product); }
+
+  private:
+    std::function<void(const Product&)> seen_;
+};
 
 enum class Op : std::uint8_t { kNone, kTransposed };
 
