@@ -11,6 +11,16 @@
 
 namespace cairn::engine {
 
+namespace {
+
+/// Matrices that run through LayerContext::linear; experts and the latent heads do not.
+bool takes_adapter(const TensorSpec& spec) {
+    return spec.layer >= 0 && !spec.is_vector && spec.experts == 0 &&
+           spec.slot != Slot::kKeyValueUp;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path& path,
                                                      const Model& model) {
     const format::Adapter parts = CAIRN_TRY(format::read_adapter(path));
@@ -45,7 +55,7 @@ Result<std::shared_ptr<const Adapter>> Adapter::from_parts(const format::Adapter
     adapter->deltas_.resize(static_cast<std::size_t>(config.layers + 1));
     for (const format::LoraPair& pair : parts.pairs) {
         const auto found = specs.find(pair.target);
-        if (found == specs.end() || found->second.is_vector || found->second.layer < 0) {
+        if (found == specs.end() || !takes_adapter(found->second)) {
             return make_error(
                 Code::kInvalid,
                 fmt::format("adapter target {} is no matrix of a layer of the model", pair.target));

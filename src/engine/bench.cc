@@ -26,7 +26,9 @@ double operations(const ModelConfig& config, std::int64_t positions) {
     double weights = 0;
     for (const TensorSpec& spec : model_tensors(config)) {
         const bool counts = spec.layer >= 0 && !spec.is_vector;
-        weights += counts ? static_cast<double>(spec.rows * spec.columns) : 0.0;
+        const std::int64_t matrices =
+            spec.experts == 0 ? 1 : std::min(spec.experts, config.experts.used);
+        weights += counts ? static_cast<double>(spec.rows * spec.columns * matrices) : 0.0;
     }
     const auto attention = static_cast<double>(config.layers * config.query_width() * positions);
     return 2 * weights + 4 * attention;

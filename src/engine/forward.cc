@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "arch.h"
@@ -42,12 +43,17 @@ Status check_tokens(std::span<const BatchItem> items, std::int64_t vocabulary) {
 void embed(const Weight& embedding, std::span<const BatchItem> items, LayerContext& context) {
     const std::int64_t row_bytes = kernels::bytes_per_row(embedding.dtype, embedding.columns);
     const auto* table = static_cast<const std::byte*>(embedding.data);
+    const float scale = context.config().embedding_scale;
     float* out = context.x();
     for (const BatchItem& item : items) {
         std::int64_t position = item.kv->length();
         for (const TokenId id : item.tokens) {
             kernels::dequantise_row(embedding.dtype, table + id * row_bytes, out,
                                     embedding.columns);
+            if (scale != 1.0F) {
+                for (std::int64_t i = 0; i < embedding.columns; ++i)
+                    out[i] *= scale;
+            }
             out += embedding.columns;
             context.add_row(item.kv, position++, item.adapter);
         }
@@ -66,6 +72,16 @@ std::int64_t gather_rows(std::span<const BatchItem> items, const float* x, std::
         x += count * width;
     }
     return static_cast<std::int64_t>(rows.size()) / width;
+}
+
+void finish_logits(const ModelConfig& config, float* logits, std::int64_t count) {
+    if (config.logit_scale != 1.0F) {
+        for (std::int64_t i = 0; i < count; ++i)
+            logits[i] *= config.logit_scale;
+    }
+    if (config.logit_softcap == 0) return;
+    for (std::int64_t i = 0; i < count; ++i)
+        logits[i] = config.logit_softcap * std::tanh(logits[i] / config.logit_softcap);
 }
 
 }  // namespace
@@ -96,6 +112,7 @@ Result<std::span<const float>> Forward::run(std::span<const BatchItem> items) {
     const Weight& head = model_->head();
     kernels::matmul_nt(pool_, scratch_->logits.data(), rows.data(), head.data, head.dtype, count,
                        head.rows, head.columns);
+    finish_logits(config, scratch_->logits.data(), static_cast<std::int64_t>(size));
     return std::span<const float>(scratch_->logits.data(), size);
 }
 

@@ -27,16 +27,25 @@ struct Model::State {
     std::string name;
     std::vector<Layer> layers;  ///< [layer + 1]; 0 holds what is outside of the layers
     std::vector<std::unique_ptr<float[]>> norms;
+    std::vector<std::vector<const void*>> expert_data;
     mutable std::once_flag digest_once;
     mutable std::string digest;
+
+    Weight& at(std::int64_t layer, Slot slot) {
+        return layers[static_cast<std::size_t>(layer + 1)][static_cast<std::size_t>(slot)];
+    }
+    Status add(const TensorSpec& spec);
+    Status add_experts(const TensorSpec& spec, Weight& weight);
+    void split_latent();
 };
 
 namespace {
 
 std::vector<std::uint64_t> expected_dims(const TensorSpec& spec) {
-    const auto columns = static_cast<std::uint64_t>(spec.columns);
-    if (spec.is_vector) return {columns};
-    return {columns, static_cast<std::uint64_t>(spec.rows)};
+    std::vector<std::uint64_t> dims = {static_cast<std::uint64_t>(spec.columns)};
+    if (!spec.is_vector) dims.push_back(static_cast<std::uint64_t>(spec.rows));
+    if (spec.experts != 0) dims.push_back(static_cast<std::uint64_t>(spec.experts));
+    return dims;
 }
 
 Result<Weight> bind(const format::GgufFile& file, const TensorSpec& spec) {
@@ -52,7 +61,12 @@ Result<Weight> bind(const format::GgufFile& file, const TensorSpec& spec) {
             fmt::format("tensor {}: expected [{}], file has [{}]", spec.name,
                         fmt::join(expected_dims(spec), ", "), fmt::join(tensor->dims, ", ")));
     }
-    const Weight weight = {tensor->bytes.data(), tensor->type, spec.rows, spec.columns};
+    Weight weight;
+    weight.data = tensor->bytes.data();
+    weight.dtype = tensor->type;
+    weight.rows = spec.rows;
+    weight.columns = spec.columns;
+    weight.experts = spec.experts;
     if (static_cast<std::uint64_t>(weight.bytes()) != tensor->bytes.size()) {
         return make_error(Code::kInvalid,
                           fmt::format("tensor {}: expected {} bytes, file has {}", spec.name,
@@ -61,12 +75,35 @@ Result<Weight> bind(const format::GgufFile& file, const TensorSpec& spec) {
     return weight;
 }
 
+/// Older files and Hugging Face directories hold one tensor for each expert:
+/// "blk.3.ffn_gate_exps.weight" is "blk.3.ffn_gate.0.weight" and so on.
+std::string expert_name(const TensorSpec& spec, std::int64_t expert) {
+    std::string name = spec.name;
+    const std::size_t at = name.find("_exps.");
+    return at == std::string::npos ? name : name.replace(at, 5, fmt::format(".{}", expert));
+}
+
+bool is_split(const format::GgufFile& file, const TensorSpec& spec) {
+    return spec.experts != 0 && !spec.is_bias && file.find_tensor(spec.name) == nullptr &&
+           file.find_tensor(expert_name(spec, 0)) != nullptr;
+}
+
+bool is_expert(Slot slot) {
+    return slot == Slot::kExpertGate || slot == Slot::kExpertUp || slot == Slot::kExpertDown;
+}
+
 /// A tensor that the graph does not read would be a part of the model that is silently left out.
 Status refuse_unknown_tensors(const format::GgufFile& file, const std::vector<TensorSpec>& specs,
                               const std::string& architecture) {
-    std::unordered_set<std::string_view> known;
-    for (const TensorSpec& spec : specs)
-        known.insert(spec.name);
+    std::unordered_set<std::string> known;
+    for (const TensorSpec& spec : specs) {
+        if (!is_split(file, spec)) {
+            known.insert(spec.name);
+            continue;
+        }
+        for (std::int64_t expert = 0; expert < spec.experts; ++expert)
+            known.insert(expert_name(spec, expert));
+    }
     for (const format::GgufTensor& tensor : file.tensors()) {
         if (known.contains(tensor.name)) continue;
         return make_error(
@@ -77,6 +114,100 @@ Status refuse_unknown_tensors(const format::GgufFile& file, const std::vector<Te
 }
 
 }  // namespace
+
+/// Binds one tensor; vectors are widened to f32.
+Status Model::State::add(const TensorSpec& spec) {
+    const format::GgufFile& file = *gguf;
+    const bool split = is_split(file, spec);
+    if (spec.optional && !split && file.find_tensor(spec.name) == nullptr) return {};
+    Weight& place = at(spec.layer, spec.slot);
+    if (spec.experts != 0 && !spec.is_bias) return add_experts(spec, place);
+    const Weight weight = CAIRN_TRY(bind(file, spec));
+    if (!spec.is_vector) {
+        const float* bias = place.bias;
+        place = weight;
+        place.bias = bias;
+        return {};
+    }
+    const std::int64_t count = spec.columns * std::max<std::int64_t>(1, spec.experts);
+    auto& values = norms.emplace_back(new float[static_cast<std::size_t>(count)]);
+    kernels::dequantise_row(weight.dtype, weight.data, values.get(), count);
+    if (spec.is_bias) {
+        place.bias = values.get();
+    } else {
+        place = weight;
+        place.data = values.get();
+        place.dtype = kernels::DType::kF32;
+    }
+    return {};
+}
+
+Status Model::State::add_experts(const TensorSpec& spec, Weight& place) {
+    std::vector<const void*>& data = expert_data.emplace_back();
+    const float* bias = place.bias;
+    if (!is_split(*gguf, spec)) {
+        place = CAIRN_TRY(bind(*gguf, spec));
+        const auto* begin = static_cast<const std::byte*>(place.data);
+        for (std::int64_t expert = 0; expert < spec.experts; ++expert)
+            data.push_back(begin + expert * place.matrix_bytes());
+    }
+    for (std::int64_t expert = std::ssize(data); expert < spec.experts; ++expert) {
+        TensorSpec one = spec;
+        one.name = expert_name(spec, expert);
+        one.experts = 0;
+        const Weight weight = CAIRN_TRY(bind(*gguf, one));
+        if (expert > 0 && weight.dtype != place.dtype) {
+            return make_error(Code::kUnsupported,
+                              fmt::format("tensor {}: expected the type {} of the first expert, "
+                                          "found {}",
+                                          one.name, kernels::dtype_name(place.dtype),
+                                          kernels::dtype_name(weight.dtype)));
+        }
+        if (expert == 0) place = weight;
+        data.push_back(weight.data);
+    }
+    place.experts = spec.experts;
+    place.expert_data = data.data();
+    place.bias = bias;
+    return {};
+}
+
+/// Older files hold keys and values of latent attention in one matrix: the values' part is used in
+/// place, the keys' part is transposed once.
+void Model::State::split_latent() {
+    const LatentConfig& latent = config.latent;
+    const std::int64_t head_rows = latent.plain_width + latent.value_width;
+    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+        const Weight joint = at(layer, Slot::kKeyValueUp);
+        if (joint.data == nullptr) continue;
+        const std::int64_t heads = config.layer(layer).heads;
+        const std::int64_t row_bytes = kernels::bytes_per_row(joint.dtype, joint.columns);
+        const auto* begin = static_cast<const std::byte*>(joint.data);
+        std::vector<const void*>& values = expert_data.emplace_back();
+        std::vector<const void*>& keys = expert_data.emplace_back();
+        std::vector<float> row(static_cast<std::size_t>(joint.columns));
+        for (std::int64_t head = 0; head < heads; ++head) {
+            const std::byte* rows = begin + head * head_rows * row_bytes;
+            values.push_back(rows + latent.plain_width * row_bytes);
+            const std::int64_t size = latent.plain_width * latent.kv_rank;
+            float* turned = norms.emplace_back(new float[static_cast<std::size_t>(size)]).get();
+            for (std::int64_t r = 0; r < latent.plain_width; ++r) {
+                kernels::dequantise_row(joint.dtype, rows + r * row_bytes, row.data(),
+                                        joint.columns);
+                for (std::int64_t c = 0; c < latent.kv_rank; ++c) {
+                    turned[c * latent.plain_width + r] = row[static_cast<std::size_t>(c)];
+                }
+            }
+            keys.push_back(turned);
+        }
+        at(layer, Slot::kValueUp) = {values[0], joint.dtype, latent.value_width, latent.kv_rank,
+                                     nullptr,   heads,       values.data()};
+        at(layer, Slot::kKeyUp) = {
+            keys[0], kernels::DType::kF32, latent.kv_rank, latent.plain_width, nullptr,
+            heads,   keys.data()};
+        at(layer, Slot::kKeyValueUp) = {};
+    }
+}
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
@@ -112,17 +243,9 @@ Result<std::shared_ptr<const Model>> Model::build(std::unique_ptr<State> state) 
     CAIRN_TRY(refuse_unknown_tensors(file, specs, state->config.architecture));
     state->layers.resize(static_cast<std::size_t>(state->config.layers + 1));
     for (const TensorSpec& spec : specs) {
-        Weight weight = CAIRN_TRY(bind(file, spec));
-        if (spec.is_vector) {
-            auto& norm =
-                state->norms.emplace_back(new float[static_cast<std::size_t>(spec.columns)]);
-            kernels::dequantise_row(weight.dtype, weight.data, norm.get(), spec.columns);
-            weight.data = norm.get();
-            weight.dtype = kernels::DType::kF32;
-        }
-        state->layers[static_cast<std::size_t>(spec.layer + 1)]
-                     [static_cast<std::size_t>(spec.slot)] = weight;
+        CAIRN_TRY(state->add(spec));
     }
+    if (state->config.latent.kv_rank != 0) state->split_latent();
     Layer& outside = state->layers[0];
     if (state->config.tied_head) {
         outside[static_cast<std::size_t>(Slot::kHead)] =
@@ -144,14 +267,24 @@ bool Model::has_chat() const {
     return text::has_chat_tokens(*state_->tokenizer);
 }
 std::int64_t Model::parameter_count() const {
-    return state_->config.parameter_count();
+    std::int64_t count = 0;
+    for (const TensorSpec& spec : model_tensors(state_->config)) {
+        const std::int64_t matrices = std::max<std::int64_t>(1, spec.experts);
+        if (!spec.optional || state_->gguf->find_tensor(spec.name) != nullptr)
+            count += spec.rows * spec.columns * matrices;
+    }
+    return count;
 }
 
 std::int64_t Model::weight_bytes() const {
     std::int64_t bytes = 0;
     for (const Layer& layer : state_->layers) {
-        for (const Weight& weight : layer)
-            bytes += weight.data == nullptr ? 0 : weight.bytes();
+        for (std::size_t slot = 0; slot < layer.size(); ++slot) {
+            if (layer[slot].data == nullptr) continue;
+            const bool chosen = is_expert(static_cast<Slot>(slot));
+            bytes += chosen ? layer[slot].matrix_bytes() * state_->config.experts.used
+                            : layer[slot].bytes();
+        }
     }
     return bytes -
            embedding().bytes();  // of the embedding only one row is read; tied heads count once

@@ -66,13 +66,12 @@ TEST(ModelConfig, NamesTheFieldThatIsOutOfBounds) {
     refused([](ModelConfig& c) { c.layers = 0; }, "layers");
     refused([](ModelConfig& c) { c.layers = 1'000'000; }, "layers");
     refused([](ModelConfig& c) { c.kv_heads = 3; }, "kv heads");
-    refused([](ModelConfig& c) { c.head_width = 3; }, "head width");
+    refused([](ModelConfig& c) { c.head_width = 3; }, "rotary width");
     refused([](ModelConfig& c) { c.head_width = 1 << 20; }, "head width");
     refused([](ModelConfig& c) { c.rms_epsilon = std::numeric_limits<float>::quiet_NaN(); },
             "epsilon");
     refused([](ModelConfig& c) { c.rope_base = 0; }, "rope base");
-    refused([](ModelConfig& c) { c.architecture = "mamba"; },
-            "'mamba' is not known (known: llama)");
+    refused([](ModelConfig& c) { c.architecture = "mamba"; }, "'mamba' is not known (known: llama");
 }
 
 TEST(Model, LoadsFromAFileAndKnowsItself) {
@@ -130,8 +129,13 @@ TEST(Model, SaysWhichTensorDoesNotFit) {
               "tensor blk.0.ffn_gate.weight: expected [64, 97], file has [64, 96]");
 
     writer.set("llama.feed_forward_length", std::uint32_t{96});
-    writer.set("llama.rope.scaling.type", std::string("yarn"));
-    EXPECT_EQ(Model::from_bytes(writer.to_bytes()).error().code, Code::kUnsupported);
+    writer.set("llama.rope.scaling.type", std::string("spiral"));
+    EXPECT_EQ(Model::from_bytes(writer.to_bytes()).error().message,
+              "llama.rope.scaling.type: expected none, linear, yarn or longrope, found 'spiral'");
+    writer.set("llama.rope.scaling.type", std::string("none"));
+    writer.set("llama.attention.clamp_kqv", 8.0F);
+    EXPECT_EQ(Model::from_bytes(writer.to_bytes()).error().message,
+              "key llama.attention.clamp_kqv is not known");
 }
 
 TEST(Model, RefusesDamagedFilesWithoutAborting) {

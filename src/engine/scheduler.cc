@@ -126,7 +126,7 @@ Status Scheduler::State::check(const GenerateRequest& request) const {
                           fmt::format("{} stop strings, the limit is {}", request.stops.size(),
                                       limits::kStopStringsMax));
     }
-    const std::int64_t bytes = capacity(request) * KvCache::bytes_per_position(config);
+    const std::int64_t bytes = KvCache::bytes_for(config, capacity(request));
     if (bytes > options.kv_bytes) {
         return make_error(Code::kInvalid,
                           fmt::format("request needs {} bytes of key-value cache, the limit is {}",
@@ -183,7 +183,7 @@ void Scheduler::State::finish(Sequence& sequence, Result<GenerateResult> result)
     const std::int64_t length = sequence.kv->length();
     if (options.reuse_prefixes && result && length > 0) {
         // Kept at its exact size: the room for tokens that were never generated is given back.
-        auto kept = std::make_unique<KvCache>(model->config(), length);
+        auto kept = std::make_unique<KvCache>(model->config(), length, sequence.kv->capacity());
         kept->copy_prefix(*sequence.kv, length);
         sequence.tokens.resize(static_cast<std::size_t>(length));
         prefixes.insert(sequence.key, std::move(sequence.tokens), std::move(kept));
@@ -269,11 +269,12 @@ PrefixCache::Hit Scheduler::State::known_prefix(std::string_view key,
         if (other->key != key) continue;
         const auto computed =
             std::span(other->tokens).first(static_cast<std::size_t>(other->kv->length()));
-        const std::int64_t common = common_prefix(computed, prompt);
+        const std::int64_t common = other->kv->usable_prefix(common_prefix(computed, prompt));
         if (common > hit.length) hit = {other->kv.get(), common};
     }
     // The last token is always computed: its logits are needed.
-    hit.length = std::min<std::int64_t>(hit.length, std::ssize(prompt) - 1);
+    const std::int64_t most = std::min<std::int64_t>(hit.length, std::ssize(prompt) - 1);
+    hit.length = hit.kv == nullptr ? 0 : hit.kv->usable_prefix(most);
     return hit;
 }
 
@@ -286,7 +287,7 @@ bool Scheduler::State::worth_waiting(const Sequence& sequence, std::int64_t know
 
 bool Scheduler::State::try_admit(const std::shared_ptr<Job>& job) {
     const std::int64_t room = capacity(job->request);
-    const std::int64_t bytes = room * KvCache::bytes_per_position(model->config());
+    const std::int64_t bytes = KvCache::bytes_for(model->config(), room);
     if (running_bytes + bytes > options.kv_bytes) return false;
     auto sequence = std::make_unique<Sequence>(job, *model, room);
     if (options.reuse_prefixes) {
@@ -399,8 +400,11 @@ Result<ScoreResult> Scheduler::State::compute_score(const ScoreJob& job) {
     const ScoreRequest& request = job.request;
     const double begin = now_ms();
     const std::int64_t length = std::ssize(request.prompt);
-    auto kv = std::make_unique<KvCache>(model->config(), length);
-    std::string key = prefix_key(request.adapter.get(), request.cache_salt);
+    std::int64_t longest = length;
+    for (const auto& ids : job.candidates)
+        longest = std::max(longest, length + std::ssize(ids));
+    auto kv = std::make_unique<KvCache>(model->config(), length, longest);
+    std::string key = prefix_key(request.adapter.get(), request.cache_salt, kv->is_long());
     ScoreResult result;
     if (options.reuse_prefixes) {
         const PrefixCache::Hit hit = known_prefix(key, request.prompt);

@@ -150,7 +150,8 @@ Result<std::vector<CandidateScore>> score_candidates(const std::shared_ptr<const
         ids.push_back(model->tokenizer().encode(candidate));
     CAIRN_TRY(check_candidates(model->config(), prompt, ids));
     Forward forward(model, pool);
-    KvCache prompt_kv(model->config(), std::ssize(prompt));
+    const std::int64_t length = std::ssize(prompt);
+    KvCache prompt_kv(model->config(), length, length + static_cast<std::int64_t>(longest_of(ids)));
     return score_with(forward, adapter, prompt, ids, prompt_kv);
 }
 

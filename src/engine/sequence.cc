@@ -27,16 +27,17 @@ void Job::finish(Result<GenerateResult> result) {
     done_.notify_all();
 }
 
-std::string prefix_key(const Adapter* adapter, std::string_view salt) {
+std::string prefix_key(const Adapter* adapter, std::string_view salt, bool is_long) {
     std::string key = adapter == nullptr ? std::string() : adapter->digest();
-    key += '\0';
+    key += is_long ? '\1' : '\0';
     key += salt;
     return key;
 }
 
 Sequence::Sequence(std::shared_ptr<Job> job_, const Model& model, std::int64_t capacity)
     : job(std::move(job_)),
-      key(prefix_key(job->request.adapter.get(), job->request.cache_salt)),
+      key(prefix_key(job->request.adapter.get(), job->request.cache_salt,
+                     KvCache::is_long(model.config(), capacity))),
       tokens(job->request.prompt),
       kv(std::make_unique<KvCache>(model.config(), capacity)),
       sampler_(job->request.sampling),

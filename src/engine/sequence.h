@@ -38,7 +38,7 @@ class Job final : public Generation {
 };
 
 /// Requests that may share cached positions.
-std::string prefix_key(const Adapter* adapter, std::string_view salt);
+std::string prefix_key(const Adapter* adapter, std::string_view salt, bool is_long);
 
 /// A job that was admitted. Used by the engine's thread only.
 class Sequence {

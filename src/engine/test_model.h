@@ -96,6 +96,7 @@ inline std::string test_model_bytes(const TestModelOptions& options) {
     const std::vector<TensorSpec> specs = model_tensors(config);
     storage.reserve(specs.size());
     for (const TensorSpec& spec : specs) {
+        if (spec.optional) continue;
         const auto type = spec.is_vector ? format::TensorType::kF32 : options.type;
         const auto dtype = type == format::TensorType::kQ8_0   ? kernels::DType::kQ8_0
                            : type == format::TensorType::kBF16 ? kernels::DType::kBF16

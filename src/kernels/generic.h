@@ -229,7 +229,7 @@ template <typename S>
 inline void block_scores(float* score, const AttentionArgs& a, const float* query,
                          const float* keys, std::int64_t count) {
     const auto dot = [&](std::int64_t p) {
-        return dot_lanes<S>(query, keys + p * a.kv_stride, a.head_width);
+        return dot_lanes<S>(query, keys + p * a.key_stride, a.head_width);
     };
     std::int64_t p = 0;
     for (; p + 4 <= count; p += 4)
@@ -239,6 +239,13 @@ inline void block_scores(float* score, const AttentionArgs& a, const float* quer
     for_lanes<S>(count, [&](std::int64_t i, auto part) {
         part.store(score + i, S::mul(part.load(score + i), S::set(a.scale)));
     });
+    if (a.softcap == 0) return;
+    const float twice = 2.0F / a.softcap;  // tanh(z) = 1 - 2 / (exp(2 z) + 1)
+    for_lanes<S>(count, [&](std::int64_t i, auto part) {
+        const auto e = exp_lanes<S>(S::mul(part.load(score + i), S::set(twice)));
+        const auto rest = S::div(S::set(2.0F), S::add(e, S::set(1.0F)));
+        part.store(score + i, S::mul(S::sub(S::set(1.0F), rest), S::set(a.softcap)));
+    });
 }
 
 template <typename S>
@@ -246,15 +253,16 @@ void attention_rows(const AttentionArgs& a) {
     constexpr std::int64_t kBlock = 64;
     for (std::int64_t g = 0; g < a.group; ++g) {
         const float* query = a.query + g * a.head_width;
-        float* out = a.out + g * a.head_width;
-        for_lanes<S>(a.head_width,
+        float* out = a.out + g * a.value_width;
+        for_lanes<S>(a.value_width,
                      [&](std::int64_t i, auto part) { part.store(out + i, S::zero()); });
-        float top = -__builtin_inff();
-        float total = 0;
+        // A sink is a position that has been seen already and whose value is zero.
+        float top = a.sinks == nullptr ? -__builtin_inff() : a.sinks[g];
+        float total = a.sinks == nullptr ? 0 : 1;
         for (std::int64_t begin = 0; begin < a.positions; begin += kBlock) {
             const std::int64_t count = smaller(kBlock, a.positions - begin);
             alignas(64) float score[kBlock];
-            block_scores<S>(score, a, query, a.keys + begin * a.kv_stride, count);
+            block_scores<S>(score, a, query, a.keys + begin * a.key_stride, count);
             const float block_top = maximum<S>(score, count);
             const float new_top = block_top > top ? block_top : top;
             const float shrink = S::first(exp_lanes<S>(S::set(top - new_top)));
@@ -266,11 +274,11 @@ void attention_rows(const AttentionArgs& a) {
                 sum = S::add(sum, part.only(e));
             });
             total = total * shrink + S::sum(sum);
-            add_values<S>(out, a.values + begin * a.kv_stride, a.kv_stride, score, count,
-                          a.head_width, shrink);
+            add_values<S>(out, a.values + begin * a.value_stride, a.value_stride, score, count,
+                          a.value_width, shrink);
         }
         const float inverse = 1.0F / total;
-        for_lanes<S>(a.head_width, [&](std::int64_t i, auto part) {
+        for_lanes<S>(a.value_width, [&](std::int64_t i, auto part) {
             part.store(out + i, S::mul(part.load(out + i), S::set(inverse)));
         });
     }

@@ -355,7 +355,10 @@ struct AttentionData {
 
 AttentionData attention_data(std::int64_t heads, std::int64_t kv_heads, std::int64_t width,
                              std::int64_t positions) {
-    return {{heads, kv_heads, width, 0, 1.0F / std::sqrt(static_cast<float>(width))},
+    return {{.heads = heads,
+             .kv_heads = kv_heads,
+             .head_width = width,
+             .scale = 1.0F / std::sqrt(static_cast<float>(width))},
             positions,
             random_floats(heads * width, 18),
             random_floats(positions * kv_heads * width, 19),
@@ -609,6 +612,40 @@ TEST_P(Kernels, AttentionMatchesDouble) {
     }
 }
 
+// Keys and values in one memory of stride 24: keys 24 wide, values their first 16 (as in latent
+// attention), with capped scores and a sink per head.
+TEST_P(Kernels, AttentionKnowsSinksCapsAndSharedValues) {
+    constexpr std::int64_t kHeads = 3, kKey = 24, kValue = 16, kPositions = 70;
+    const Floats query = random_floats(kHeads * kKey, 21);
+    const Floats cache = random_floats(kPositions * kKey, 22);
+    const Floats sinks = {0.5F, -2.0F, 3.0F};
+    AttentionShape shape = {.heads = kHeads, .kv_heads = 1, .head_width = kKey};
+    shape.value_width = kValue;
+    shape.value_stride = kKey;
+    shape.scale = 0.7F;
+    shape.softcap = 2.5F;
+    shape.sinks = sinks.data();
+    Floats out(kHeads * kValue);
+    const AttentionRow row{query.data(), cache.data(), cache.data(), out.data(), kPositions};
+    attention(nullptr, &row, 1, shape);
+    std::vector<double> expected(out.size(), 0.0);
+    for (std::size_t h = 0; h < kHeads; ++h) {
+        double sum = std::exp(static_cast<double>(sinks[h]));
+        std::vector<double> weight;
+        for (std::size_t p = 0; p < kPositions; ++p) {
+            double dot = 0;
+            for (std::size_t i = 0; i < kKey; ++i)
+                dot += static_cast<double>(query[h * kKey + i]) * cache[p * kKey + i];
+            weight.push_back(std::exp(2.5 * std::tanh(dot * 0.7 / 2.5)));
+            sum += weight.back();
+        }
+        for (std::size_t p = 0; p < kPositions; ++p) {
+            for (std::size_t i = 0; i < kValue; ++i)
+                expected[h * kValue + i] += weight[p] / sum * cache[p * kKey + i];
+        }
+    }
+    EXPECT_LT(nmse(out, expected), 1e-11);
+}
 TEST_P(Kernels, AttentionRowDoesNotDependOnBatchOrThreads) {
     const AttentionData d = attention_data(8, 4, 32, 150);
     const auto width = static_cast<std::int64_t>(d.q.size());

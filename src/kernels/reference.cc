@@ -239,37 +239,41 @@ void attention(const AttentionArgs& a) {
     constexpr std::int64_t kBlock = 64;
     for (std::int64_t g = 0; g < a.group; ++g) {
         const float* query = a.query + g * a.head_width;
-        float* out = a.out + g * a.head_width;
-        std::memset(out, 0, static_cast<std::size_t>(a.head_width) * sizeof(float));
-        float top = -std::numeric_limits<float>::infinity();
-        float total = 0;
+        float* out = a.out + g * a.value_width;
+        std::memset(out, 0, static_cast<std::size_t>(a.value_width) * sizeof(float));
+        // A sink is a position that has been seen already and whose value is zero.
+        float top = a.sinks == nullptr ? -std::numeric_limits<float>::infinity() : a.sinks[g];
+        float total = a.sinks == nullptr ? 0 : 1;
         for (std::int64_t begin = 0; begin < a.positions; begin += kBlock) {
             const std::int64_t count = a.positions - begin < kBlock ? a.positions - begin : kBlock;
             float score[kBlock];
             for (std::int64_t p = 0; p < count; ++p) {
-                const float* key = a.keys + (begin + p) * a.kv_stride;
+                const float* key = a.keys + (begin + p) * a.key_stride;
                 float lane[kLanes] = {};
                 for (std::int64_t i = 0; i < a.head_width; ++i)
                     lane[i % kLanes] += query[i] * key[i];
                 score[p] = sum_lanes(lane) * a.scale;
+                if (a.softcap == 0) continue;
+                const float e = exp_one(score[p] * (2.0F / a.softcap));
+                score[p] = (1.0F - 2.0F / (e + 1.0F)) * a.softcap;  // softcap * tanh
             }
             const float block_top = maximum(score, count);
             const float new_top = block_top > top ? block_top : top;
             const float shrink = exp_one(top - new_top);
             top = new_top;
             total *= shrink;
-            for (std::int64_t i = 0; i < a.head_width; ++i)
+            for (std::int64_t i = 0; i < a.value_width; ++i)
                 out[i] *= shrink;
             for (std::int64_t p = 0; p < count; ++p) {
                 const float weight = exp_one(score[p] - top);
-                const float* value = a.values + (begin + p) * a.kv_stride;
+                const float* value = a.values + (begin + p) * a.value_stride;
                 total += weight;
-                for (std::int64_t i = 0; i < a.head_width; ++i)
+                for (std::int64_t i = 0; i < a.value_width; ++i)
                     out[i] += weight * value[i];
             }
         }
         const float inverse = 1.0F / total;
-        for (std::int64_t i = 0; i < a.head_width; ++i)
+        for (std::int64_t i = 0; i < a.value_width; ++i)
             out[i] *= inverse;
     }
 }

@@ -108,23 +108,40 @@ void attention(ThreadPool* pool, const AttentionRow* rows, std::int64_t row_coun
                const AttentionShape& shape) noexcept {
     const auto& table = active_table();
     const std::int64_t group = shape.heads / shape.kv_heads;
-    const std::int64_t stride =
-        shape.kv_stride != 0 ? shape.kv_stride : shape.kv_heads * shape.head_width;
+    const std::int64_t value_width = shape.value_width != 0 ? shape.value_width : shape.head_width;
+    const std::int64_t key_stride =
+        shape.key_stride != 0 ? shape.key_stride : shape.kv_heads * shape.head_width;
+    const std::int64_t value_stride =
+        shape.value_stride != 0 ? shape.value_stride : shape.kv_heads * value_width;
     std::int64_t positions = 0;
     for (std::int64_t r = 0; r < row_count; ++r)
         positions += rows[r].positions;
     const bool small = positions * shape.heads * shape.head_width < kGrainElements;
+    // Query heads are computed one by one, so cutting a group among threads changes no bit.
+    const bool few = row_count * shape.kv_heads < 2 * detail::pool_size(pool);
+    const std::int64_t heads_per_job = few ? 1 : group;
+    const std::int64_t jobs_per_row = shape.heads / heads_per_job;
     const auto work = [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t job = begin; job < end; ++job) {
-            const AttentionRow& row = rows[job / shape.kv_heads];
-            const std::int64_t kv_head = job % shape.kv_heads;
-            const std::int64_t query = kv_head * group * shape.head_width;
-            const std::int64_t kv = kv_head * shape.head_width;
-            table.attention({row.query + query, row.keys + kv, row.values + kv, row.out + query,
-                             group, shape.head_width, row.positions, stride, shape.scale});
+            const AttentionRow& row = rows[job / jobs_per_row];
+            const std::int64_t head = job % jobs_per_row * heads_per_job;
+            const std::int64_t kv_head = head / group;
+            table.attention({.query = row.query + head * shape.head_width,
+                             .keys = row.keys + kv_head * shape.head_width,
+                             .values = row.values + kv_head * value_width,
+                             .out = row.out + head * value_width,
+                             .group = heads_per_job,
+                             .head_width = shape.head_width,
+                             .value_width = value_width,
+                             .positions = row.positions,
+                             .key_stride = key_stride,
+                             .value_stride = value_stride,
+                             .scale = shape.scale,
+                             .softcap = shape.softcap,
+                             .sinks = shape.sinks == nullptr ? nullptr : shape.sinks + head});
         }
     };
-    for_range(small ? nullptr : pool, row_count * shape.kv_heads, 1, work);
+    for_range(small ? nullptr : pool, row_count * jobs_per_row, 1, work);
 }
 
 }  // namespace cairn::kernels

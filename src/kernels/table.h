@@ -60,9 +60,11 @@ struct AttentionArgs {
     const float* query;  ///< [group, head_width] of one kv head
     const float* keys;   ///< first position of this kv head
     const float* values;
-    float* out;  ///< [group, head_width]
-    std::int64_t group, head_width, positions, kv_stride;
+    float* out;  ///< [group, value_width]
+    std::int64_t group, head_width, value_width, positions, key_stride, value_stride;
     float scale;
+    float softcap;       ///< 0: none
+    const float* sinks;  ///< [group], or null
 };
 
 /// Peak measurements: returns the number of operations that were done (a multiply-add counts two).

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cairn/base/files.h"
 #include "cairn/base/hash.h"
 #include "cairn/engine/model_config.h"
@@ -48,6 +50,33 @@ Shape to_shape(const engine::ModelConfig& config) {
 
 std::span<const std::byte> bytes_of(const std::vector<char>& data) {
     return {reinterpret_cast<const std::byte*>(data.data()), data.size()};
+}
+
+/// What the engine computes and the backward pass does not is refused by name.
+Status refuse_variants(const engine::ModelConfig& config, const format::GgufFile& file,
+                       const Layout& layout) {
+    const auto refuse = [](const std::string& what) {
+        return make_error(Code::kUnsupported, "training does not know " + what,
+                          "tune a plain Llama without it");
+    };
+    for (const format::GgufTensor& tensor : file.tensors()) {
+        const auto named = [&](const TensorPlace& place) { return place.name == tensor.name; };
+        if (std::none_of(layout.tensors.begin(), layout.tensors.end(), named)) {
+            return refuse("tensor " + tensor.name);
+        }
+    }
+    if (config.rope_scaling.kind != engine::RopeScaling::kNone) return refuse("scaled RoPE");
+    if (config.rotary_width != config.head_width) return refuse("partial RoPE");
+    if (config.attention_scale != 0) return refuse("another attention scale");
+    for (std::int64_t layer = 0; layer < config.layers; ++layer) {
+        const engine::LayerShape shape = config.layer(layer);
+        if (shape.window != 0) return refuse("sliding windows");
+        if (shape.heads != config.heads || shape.kv_heads != config.kv_heads ||
+            shape.ff_width != config.ff_width) {
+            return refuse("layers of different widths");
+        }
+    }
+    return {};
 }
 
 Status widen(const format::GgufFile& file, const TensorPlace& place, float* to) {
@@ -112,7 +141,7 @@ Result<LoadedBase> load_base(const std::filesystem::path& path) {
     const MappedFile mapped = CAIRN_TRY(MappedFile::open(path));
     const format::GgufFile file = CAIRN_TRY(format::GgufFile::parse(mapped.bytes()));
     const engine::ModelConfig config = CAIRN_TRY(engine::read_model_config(file));
-    if (config.rope_style != kernels::RopeStyle::kInterleaved) {
+    if (config.architecture != "llama" || config.rope_style != kernels::RopeStyle::kInterleaved) {
         return make_error(
             Code::kUnsupported,
             "training expects interleaved RoPE (architecture llama), found " + config.architecture);
@@ -122,6 +151,7 @@ Result<LoadedBase> load_base(const std::filesystem::path& path) {
     CAIRN_TRY(check_shape(base.shape));
     const Layout layout = base_layout(base.shape);
     base.weights.resize(static_cast<std::size_t>(layout.size));
+    CAIRN_TRY(refuse_variants(config, file, layout));
     for (const TensorPlace& place : layout.tensors) {
         CAIRN_TRY(widen(file, place, base.weights.data() + place.offset));
     }

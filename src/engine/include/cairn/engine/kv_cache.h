@@ -16,33 +16,71 @@
 
 namespace cairn::engine {
 
-/// Room for `capacity` positions; per layer the keys [capacity, kv_width], then the values.
-/// Memory is touched only where positions are written.
+/// Snapshots of states are only kept at multiples of this position.
+inline constexpr std::int64_t kSnapshotStep = 64;
+
+/// Room for `capacity` positions; per layer the keys [capacity, key_row], then the values. Memory
+/// is touched only where positions are written. Layers of lightning attention keep a state instead,
+/// which cannot be cropped: snapshots of it are the only places to which such a cache goes back.
 class KvCache {
   public:
-    KvCache(const ModelConfig& config, std::int64_t capacity);
+    /// `longest`: the length that the sequence may reach, when another cache takes over from this
+    /// one; it decides which rotary factors are in use. 0: the capacity.
+    KvCache(const ModelConfig& config, std::int64_t capacity, std::int64_t longest = 0);
 
     std::int64_t length() const { return length_; }
     std::int64_t capacity() const { return capacity_; }
     std::int64_t bytes() const;
     static std::int64_t bytes_per_position(const ModelConfig& config);
+    /// What a cache of that capacity counts, with its states and their snapshots.
+    static std::int64_t bytes_for(const ModelConfig& config, std::int64_t capacity);
+    /// True when the sequence turns with the factors for long contexts.
+    static bool is_long(const ModelConfig& config, std::int64_t longest);
+    bool is_long() const { return is_long_; }
 
-    float* keys(std::int64_t layer) { return data_.get() + 2 * layer * capacity_ * kv_width_; }
-    float* values(std::int64_t layer) { return keys(layer) + capacity_ * kv_width_; }
+    float* keys(std::int64_t layer) { return data_.get() + part(2 * layer).begin * capacity_; }
+    float* values(std::int64_t layer) {
+        return data_.get() + part(2 * layer + 1).begin * capacity_;
+    }
+    /// The state of a layer behind the last position that it has seen.
+    float* state(std::int64_t layer) { return state_.data() + state_at(layer); }
+    /// A layer tells that its state is the one behind `position` positions: kept now and then.
+    void offer_snapshot(std::int64_t layer, std::int64_t position);
 
-    /// Positions from `length` on are forgotten; `length` <= length().
+    /// The most of the first `length` positions that truncate and copy_prefix can keep.
+    std::int64_t usable_prefix(std::int64_t length) const;
+    /// Positions from `length` on are forgotten; `length` is usable.
     void truncate(std::int64_t length);
     /// Counts positions that forward has written behind the end.
     void advance(std::int64_t count);
-    /// Takes the first `length` positions of `other`, forgetting its own.
+    /// Takes the first `length` positions of `other` (usable, same rotary factors), forgetting its
+    /// own.
     void copy_prefix(const KvCache& other, std::int64_t length);
 
   private:
-    std::int64_t layers_;
-    std::int64_t kv_width_;
+    struct Part {
+        std::int64_t begin = 0;  ///< floats of a position before this part
+        std::int64_t width = 0;
+    };
+    struct Snapshot {
+        std::int64_t position = 0;
+        std::vector<float> state;
+    };
+    const Part& part(std::int64_t index) const { return parts_[static_cast<std::size_t>(index)]; }
+    std::size_t state_at(std::int64_t layer) const {
+        return state_begin_[static_cast<std::size_t>(layer)];
+    }
+    void restore_state(const KvCache& from, std::int64_t length);
+
+    std::vector<Part> parts_;               ///< keys and values of each layer
+    std::vector<std::size_t> state_begin_;  ///< of each layer, and the end
     std::int64_t capacity_;
     std::int64_t length_ = 0;
+    bool is_long_;
     std::unique_ptr<float[]> data_;
+    std::vector<float> state_;
+    std::vector<Snapshot> snapshots_;
+    std::int64_t snapshot_every_;
 };
 
 /// Finished sequences, least recently used first out. Entries are found only under the same key

@@ -23,14 +23,20 @@ namespace cairn::engine {
 
 using text::TokenId;
 
-/// One matrix [rows, columns] (outputs x inputs), or a norm vector in f32 (rows = 1).
+/// One matrix [rows, columns] (outputs x inputs), a norm vector in f32 (rows = 1), or one matrix
+/// per expert or head.
 struct Weight {
     const void* data = nullptr;
     kernels::DType dtype = kernels::DType::kF32;
     std::int64_t rows = 0;
     std::int64_t columns = 0;
+    const float* bias = nullptr;  ///< [rows] or [experts, rows]; null: none
+    std::int64_t experts = 0;     ///< 0: one matrix, at `data`
+    const void* const* expert_data = nullptr;
 
-    std::int64_t bytes() const { return rows * kernels::bytes_per_row(dtype, columns); }
+    std::int64_t matrix_bytes() const { return rows * kernels::bytes_per_row(dtype, columns); }
+    std::int64_t bytes() const { return matrix_bytes() * (experts == 0 ? 1 : experts); }
+    const void* expert(std::int64_t index) const { return expert_data[index]; }
     const float* floats() const { return static_cast<const float*>(data); }
 };
 
@@ -51,7 +57,7 @@ class Model {
     const std::string& name() const;  ///< general.name, or empty
     bool has_chat() const;            ///< the tokenizer has the chat markers
     std::int64_t parameter_count() const;
-    std::int64_t weight_bytes() const;  ///< that one decoded token has to read
+    std::int64_t weight_bytes() const;  ///< that one decoded token has to read (chosen experts)
     /// SHA-256 of the file in hex, computed at the first call. Thread-safe.
     const std::string& digest() const;
     /// Metadata and tensors as they were read; the weights below point into its tensors.

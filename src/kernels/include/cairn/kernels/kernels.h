@@ -147,19 +147,24 @@ struct AttentionShape {
     std::int64_t heads = 0;
     std::int64_t kv_heads =
         0;  ///< divides heads: query head h reads kv head h / (heads / kv_heads)
-    std::int64_t head_width = 0;  ///< at most kHeadWidthMax
-    std::int64_t kv_stride =
-        0;  ///< floats from one position to the next in keys and values; 0: kv_heads * head_width
-    float scale = 0;  ///< usually 1 / sqrt(head_width)
+    std::int64_t head_width = 0;   ///< of queries and keys, at most kHeadWidthMax
+    std::int64_t value_width = 0;  ///< of values and out; 0: head_width
+    /// Floats from one position to the next; 0: kv_heads times the width.
+    std::int64_t key_stride = 0;
+    std::int64_t value_stride = 0;
+    float scale = 0;               ///< usually 1 / sqrt(head_width)
+    float softcap = 0;             ///< score = softcap * tanh(score / softcap); 0: as it is
+    const float* sinks = nullptr;  ///< [heads] scores of a position without a value, or null
 };
-inline constexpr std::int64_t kHeadWidthMax = 512;
+inline constexpr std::int64_t kHeadWidthMax = 1024;
 
-/// One query row over its own cache: keys and values are [positions, kv_heads, head_width].
+/// One query row over its own cache: keys are [positions, kv_heads, head_width], values
+/// [positions, kv_heads, value_width]. They may be the same memory.
 struct AttentionRow {
     const float* query = nullptr;  ///< [heads, head_width]
     const float* keys = nullptr;
     const float* values = nullptr;
-    float* out = nullptr;        ///< [heads, head_width]
+    float* out = nullptr;        ///< [heads, value_width]
     std::int64_t positions = 0;  ///< >= 1
 };
 
