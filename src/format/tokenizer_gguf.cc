@@ -4,10 +4,20 @@
 
 #include <limits>
 
+#include "cairn/text/tokenizer_json.h"
+
 namespace cairn::format {
 namespace {
 
 using text::TokenId;
+
+constexpr std::string_view kCharsmap = "tokenizer.ggml.precompiled_charsmap";
+constexpr std::string_view kLowercase = "tokenizer.ggml.normalizer.lowercase";
+// The whole tokenizer.json and its companion: what they say goes before the ggml keys.
+constexpr std::string_view kJson = "tokenizer.huggingface.json";
+constexpr std::string_view kJsonConfig = "tokenizer.huggingface.config";
+// tokenizer.json without its vocabulary, as Cairn writes it: the ggml keys cannot say all of it.
+constexpr std::string_view kSteps = "tokenizer.cairn.steps";
 
 /// The id under `key`, or kNoToken. Some converters store -1 or 2^32-1 for none.
 Result<TokenId> token_id(const GgufFile& file, std::string_view key) {
@@ -28,18 +38,79 @@ Status read_ids(const GgufFile& file, text::TokenizerParts& parts) {
     parts.eot = CAIRN_TRY(token_id(file, "tokenizer.ggml.eot_token_id"));
     parts.unknown = CAIRN_TRY(token_id(file, "tokenizer.ggml.unknown_token_id"));
     parts.padding = CAIRN_TRY(token_id(file, "tokenizer.ggml.padding_token_id"));
-    const bool sentence_piece =
-        parts.kind == "llama";  // where the flags are absent, its habits hold
+    parts.separator = CAIRN_TRY(token_id(file, "tokenizer.ggml.seperator_token_id"));  // sic
+    parts.cls = CAIRN_TRY(token_id(file, "tokenizer.ggml.cls_token_id"));
+    parts.mask = CAIRN_TRY(token_id(file, "tokenizer.ggml.mask_token_id"));
+    return {};
+}
+
+/// Where the flags are absent, the habits of the kind hold.
+Status read_flags(const GgufFile& file, text::TokenizerParts& parts) {
+    const bool sentence_piece = parts.kind == "llama";
+    const bool unigram = parts.kind == "t5";
+    const bool bert = parts.kind == "bert";
+    constexpr TokenId kClsOfBert = 101;
+    constexpr TokenId kSeparatorOfBert = 102;
     if (sentence_piece && parts.unknown == text::kNoToken) parts.unknown = 0;
-    parts.add_bos = CAIRN_TRY(file.get_bool_or("tokenizer.ggml.add_bos_token", sentence_piece));
+    if (unigram && parts.unknown == text::kNoToken) parts.unknown = 2;
+    if (bert) {
+        if (parts.cls == text::kNoToken) {
+            parts.cls = parts.bos != text::kNoToken ? parts.bos : kClsOfBert;
+        }
+        if (parts.separator == text::kNoToken) {
+            parts.separator = parts.eos != text::kNoToken ? parts.eos : kSeparatorOfBert;
+        }
+        if (parts.unknown == text::kNoToken) parts.unknown = 100;
+    }
+    const bool llama3 = parts.pre == "llama-bpe" || parts.pre == "llama3";
+    parts.add_bos =
+        CAIRN_TRY(file.get_bool_or("tokenizer.ggml.add_bos_token", sentence_piece || llama3));
+    parts.add_eos = CAIRN_TRY(file.get_bool_or("tokenizer.ggml.add_eos_token", unigram));
     parts.add_space_prefix =
-        CAIRN_TRY(file.get_bool_or("tokenizer.ggml.add_space_prefix", sentence_piece));
+        CAIRN_TRY(file.get_bool_or("tokenizer.ggml.add_space_prefix", sentence_piece || unigram));
+    parts.remove_extra_spaces =
+        CAIRN_TRY(file.get_bool_or("tokenizer.ggml.remove_extra_whitespaces", false));
+    if (file.has(kLowercase)) parts.lowercase = CAIRN_TRY(file.get_bool(kLowercase));
+    return {};
+}
+
+/// Some converters store the blob as bytes, others as signed bytes.
+Result<std::string> read_charsmap(const GgufFile& file) {
+    std::string charsmap;
+    if (!file.has(kCharsmap)) return charsmap;
+    for (const std::int64_t byte : CAIRN_TRY(file.get_integers(kCharsmap))) {
+        charsmap.push_back(static_cast<char>(byte));
+    }
+    return charsmap;
+}
+
+/// Phi-3's control tokens take the white space behind them, which GGUF has no key for.
+Status add_phi3_flags(const GgufFile& file, text::TokenizerParts& parts) {
+    const std::string name = CAIRN_TRY(file.get_string_or("general.name", ""));
+    const bool phi3 =
+        name.find("Phi-3") != std::string::npos || name.find("phi-3") != std::string::npos ||
+        name.find("Phi3") != std::string::npos || name.find("phi3") != std::string::npos;
+    if (!phi3) return {};
+    for (std::size_t id = 0; id < parts.tokens.size() && id < parts.types.size(); ++id) {
+        const std::string& token = parts.tokens[id];
+        const bool control = parts.types[id] == text::TokenType::kControl ||
+                             parts.types[id] == text::TokenType::kUserDefined;
+        const bool plain = token == "<unk>" || token == "<s>" || token == "<|endoftext|>";
+        if (control && !plain) {
+            parts.added.push_back({.id = static_cast<TokenId>(id), .right_strip = true});
+        }
+    }
     return {};
 }
 
 }  // namespace
 
 Result<text::Tokenizer> tokenizer_from_gguf(const GgufFile& file) {
+    if (file.has(kJson)) {
+        const std::string json = CAIRN_TRY(file.get_string(kJson));
+        const std::string config = CAIRN_TRY(file.get_string_or(kJsonConfig, ""));
+        return text::read_tokenizer({.tokenizer_json = json, .tokenizer_config = config});
+    }
     text::TokenizerParts parts;
     parts.kind = CAIRN_TRY(file.get_string("tokenizer.ggml.model"));
     parts.pre = CAIRN_TRY(
@@ -56,9 +127,29 @@ Result<text::Tokenizer> tokenizer_from_gguf(const GgufFile& file) {
     if (file.has("tokenizer.ggml.merges"))
         parts.merges = CAIRN_TRY(file.get_strings("tokenizer.ggml.merges"));
     CAIRN_TRY(read_ids(file, parts));
+    CAIRN_TRY(read_flags(file, parts));
+    CAIRN_TRY(add_phi3_flags(file, parts));
+    parts.charsmap = CAIRN_TRY(read_charsmap(file));
     parts.chat_template = CAIRN_TRY(file.get_string_or("tokenizer.chat_template", ""));
+    if (file.has(kSteps)) {
+        const std::string steps = CAIRN_TRY(file.get_string(kSteps));
+        CAIRN_TRY(text::apply_tokenizer_steps(steps, parts));
+    }
     return text::Tokenizer::from_parts(std::move(parts));
 }
+
+namespace {
+
+std::vector<std::string> merge_names(const text::TokenizerParts& parts) {
+    std::vector<std::string> names = parts.merges;
+    for (const auto& [left, right, both] : parts.merge_ids) {
+        names.push_back(parts.tokens[static_cast<std::size_t>(left)] + " " +
+                        parts.tokens[static_cast<std::size_t>(right)]);
+    }
+    return names;
+}
+
+}  // namespace
 
 void write_tokenizer(GgufWriter& writer, const text::Tokenizer& tokenizer) {
     const text::TokenizerParts& parts = tokenizer.parts();
@@ -73,7 +164,8 @@ void write_tokenizer(GgufWriter& writer, const text::Tokenizer& tokenizer) {
         writer.set("tokenizer.ggml.token_type", std::move(types));
     }
     if (!parts.scores.empty()) writer.set("tokenizer.ggml.scores", parts.scores);
-    if (!parts.merges.empty()) writer.set("tokenizer.ggml.merges", parts.merges);
+    const std::vector<std::string> merges = merge_names(parts);
+    if (!merges.empty()) writer.set("tokenizer.ggml.merges", merges);
     const auto set_id = [&](std::string_view key, TokenId id) {
         if (id != text::kNoToken) writer.set(key, static_cast<std::uint32_t>(id));
     };
@@ -82,6 +174,17 @@ void write_tokenizer(GgufWriter& writer, const text::Tokenizer& tokenizer) {
     set_id("tokenizer.ggml.eot_token_id", parts.eot);
     set_id("tokenizer.ggml.unknown_token_id", parts.unknown);
     set_id("tokenizer.ggml.padding_token_id", parts.padding);
+    set_id("tokenizer.ggml.seperator_token_id", parts.separator);
+    set_id("tokenizer.ggml.cls_token_id", parts.cls);
+    set_id("tokenizer.ggml.mask_token_id", parts.mask);
+    if (parts.add_eos) writer.set("tokenizer.ggml.add_eos_token", true);
+    if (parts.remove_extra_spaces) writer.set("tokenizer.ggml.remove_extra_whitespaces", true);
+    if (parts.lowercase) writer.set(kLowercase, *parts.lowercase);
+    if (!parts.charsmap.empty()) {
+        writer.set(kCharsmap,
+                   std::vector<std::uint8_t>(parts.charsmap.begin(), parts.charsmap.end()));
+    }
+    if (!parts.steps_json.empty()) writer.set(kSteps, parts.steps_json);
     writer.set("tokenizer.ggml.add_bos_token", parts.add_bos);
     writer.set("tokenizer.ggml.add_space_prefix", parts.add_space_prefix);
     if (!parts.chat_template.empty()) writer.set("tokenizer.chat_template", parts.chat_template);

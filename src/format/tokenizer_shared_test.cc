@@ -64,11 +64,14 @@ TEST_P(RealVocabulary, GivesTheExpectedIds) {
     for (std::size_t i = 0; i < texts.size(); ++i) {
         EXPECT_EQ(tokenizer->encode(texts[i]), numbers(lines[i]))
             << "text " << i << ": " << texts[i];
+        if (tokenizer->parts().kind == "bert") continue;  // lower case, one space between words
         EXPECT_EQ(tokenizer->decode(tokenizer->encode(texts[i])), texts[i]);
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shared, RealVocabulary, testing::Values("gpt-2", "llama-spm"));
+INSTANTIATE_TEST_SUITE_P(Shared, RealVocabulary,
+                         testing::Values("gpt-2", "llama-spm", "phi-3", "mpt", "refact",
+                                         "starcoder", "deepseek-coder", "falcon", "bert-bge"));
 
 TEST(Stories260K, ConvertsAndReadsItsOwnText) {
     const auto folder = shared_folder() / "testdata" / "stories260K";

@@ -12,8 +12,8 @@
 #include "byte_alphabet.h"
 #include "cairn/base/hash.h"
 #include "cairn/base/limits.h"
+#include "merge_table.h"
 #include "pre_tokenizer.h"
-#include "tokenizer_state.h"
 
 namespace cairn::text {
 namespace {
@@ -32,7 +32,7 @@ struct Word {
 struct Pair {
     TokenId left = kNoToken;
     TokenId right = kNoToken;
-    std::uint64_t key() const { return Tokenizer::State::pair_key(left, right); }
+    std::uint64_t key() const { return MergeTable::key_of(left, right); }
 };
 
 Pair pair_of(std::uint64_t key) {
@@ -207,7 +207,7 @@ constexpr std::string_view kChatTemplate =
 
 struct BpeTrainer::State {
     BpeTrainOptions options;
-    PreTokenizer pre = PreTokenizer::kPebble;
+    PreTokenizer pre;
     WordCounts counts;
 };
 
@@ -218,7 +218,7 @@ BpeTrainer::~BpeTrainer() = default;
 
 Result<BpeTrainer> BpeTrainer::create(BpeTrainOptions options) {
     auto state = std::make_unique<State>();
-    state->pre = CAIRN_TRY(pre_tokenizer_by_name(options.pre));
+    state->pre = CAIRN_TRY(PreTokenizer::by_name(options.pre));
     const std::size_t smallest = options.special_tokens.size() + 256;
     if (options.vocabulary_size > limits::kVocabularyMax ||
         options.vocabulary_size < static_cast<std::int64_t>(smallest)) {
@@ -232,17 +232,14 @@ Result<BpeTrainer> BpeTrainer::create(BpeTrainOptions options) {
 }
 
 void BpeTrainer::add(std::string_view text) {
-    for (std::size_t begin = 0; begin < text.size();) {
-        const std::size_t end = word_end(state_->pre, text, begin);
-        const std::string_view word = text.substr(begin, end - begin);
-        begin = end;
+    state_->pre.for_each_word(text, true, [&](std::string_view word) {
         const auto found = state_->counts.find(word);
         if (found != state_->counts.end()) {
             ++found->second;
         } else {
             state_->counts.emplace(word, 1);
         }
-    }
+    });
 }
 
 Result<TokenizerParts> BpeTrainer::train() const {

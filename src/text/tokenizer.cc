@@ -1,178 +1,161 @@
 // SPDX-License-Identifier: Apache-2.0
-// Encoding and decoding. Text is first cut at whole-text tokens, then each plain piece is merged by
-// its kind's rule.
+// Encoding and decoding. Text is first cut at added tokens, then each plain section is normalised,
+// cut into words, and each word becomes ids by its model (word_models.cc).
 #include "cairn/text/tokenizer.h"
 
-#include <cstring>
+#include <algorithm>
 
-#include "cairn/base/hash.h"
+#include "cairn/text/unicode.h"
 #include "cairn/text/utf8.h"
 #include "tokenizer_state.h"
 
 namespace cairn::text {
 namespace {
 
-/// Remembers how frequent words were cut: a direct-mapped table of 1 MiB per thread, exact because
-/// keys are compared.
-class WordCache {
-  public:
-    struct Slot {
-        std::uint64_t hash = 0;
-        std::uint8_t length = 0;
-        std::uint8_t count = 0;
-        char word[30] = {};
-        TokenId ids[6] = {};
-    };
-
-    static WordCache& of_thread(std::uint64_t owner) {
-        thread_local WordCache cache;
-        if (cache.owner_ != owner) {
-            cache.slots_.assign(kSlots, Slot{});
-            cache.owner_ = owner;
+/// Begin of the white space that `text` ends with.
+std::size_t space_at_end(std::string_view text) {
+    std::size_t begin = text.size();
+    while (begin > 0) {
+        std::size_t lead = begin - 1;
+        while (lead > 0 && begin - lead < 4 &&
+               (static_cast<std::uint8_t>(text[lead]) & 0xC0U) == 0x80U) {
+            --lead;
         }
-        return cache;
+        if (!is_space(code_point_at(text, lead).value)) break;
+        begin = lead;
     }
+    return begin;
+}
 
-    static bool fits(std::string_view word) { return word.size() <= sizeof(Slot::word); }
-
-    Slot& slot(std::uint64_t hash) { return slots_[hash % kSlots]; }
-
-    static bool holds(const Slot& slot, std::uint64_t hash, std::string_view word) {
-        return slot.hash == hash && slot.length == word.size() &&
-               std::memcmp(slot.word, word.data(), word.size()) == 0;
+std::size_t space_at_begin(std::string_view text) {
+    std::size_t end = 0;
+    while (end < text.size()) {
+        const CodePoint point = code_point_at(text, end);
+        if (!is_space(point.value)) break;
+        end += point.bytes;
     }
+    return end;
+}
 
-    static void store(Slot& slot, std::uint64_t hash, std::string_view word,
-                      std::span<const TokenId> ids) {
-        if (ids.size() > std::size(slot.ids)) return;
-        slot.hash = hash;
-        slot.length = static_cast<std::uint8_t>(word.size());
-        slot.count = static_cast<std::uint8_t>(ids.size());
-        std::memcpy(slot.word, word.data(), word.size());
-        std::memcpy(slot.ids, ids.data(), ids.size_bytes());
+bool is_word_character(char32_t c) {
+    return is_letter(c) || is_mark(c) || is_number(c) || c == '_';
+}
+
+bool ends_with_word(std::string_view text) {
+    if (text.empty()) return false;
+    std::size_t lead = text.size() - 1;
+    while (lead > 0 && text.size() - lead < 4 &&
+           (static_cast<std::uint8_t>(text[lead]) & 0xC0U) == 0x80U) {
+        --lead;
     }
+    return is_word_character(code_point_at(text, lead).value);
+}
 
-  private:
-    static constexpr std::size_t kSlots = 1 << 14;
-    std::uint64_t owner_ = 0;
-    std::vector<Slot> slots_;
-};
+bool begins_with_word(std::string_view text) {
+    return !text.empty() && is_word_character(code_point_at(text, 0).value);
+}
 
 }  // namespace
 
+AddedMatcher::AddedMatcher(std::vector<Token> tokens) : tokens_(std::move(tokens)) {
+    std::vector<std::pair<std::string_view, std::int32_t>> entries;
+    for (std::size_t i = 0; i < tokens_.size(); ++i) {
+        entries.emplace_back(tokens_[i].text, static_cast<std::int32_t>(i));
+    }
+    trie_ = ByteTrie(std::move(entries));
+}
+
+const AddedMatcher::Token* AddedMatcher::longest(std::string_view text,
+                                                 std::size_t trusted_bytes) const {
+    const Token* found = nullptr;
+    std::uint32_t node = ByteTrie::kRoot;
+    for (const char byte : text) {
+        node = trie_.child(node, static_cast<std::uint8_t>(byte));
+        if (node == ByteTrie::kNoNode) break;
+        if (trie_.value(node) == ByteTrie::kNone) continue;
+        const Token& token = tokens_[static_cast<std::size_t>(trie_.value(node))];
+        if (!token.guarded || token.text.size() <= trusted_bytes) found = &token;
+    }
+    return found;
+}
+
+bool AddedMatcher::stands_free(const AddedToken& flags, std::string_view text, std::size_t begin,
+                               std::size_t end) {
+    return !flags.single_word ||
+           !(ends_with_word(text.substr(0, begin)) || begins_with_word(text.substr(end)));
+}
+
+AddedMatcher::Match AddedMatcher::stripped(const AddedToken& flags, std::string_view text,
+                                           std::size_t from, std::size_t begin, std::size_t end) {
+    if (flags.left_strip) begin = std::max(from, space_at_end(text.substr(0, begin)));
+    if (flags.right_strip) end += space_at_begin(text.substr(end));
+    return {begin, end, flags.id};
+}
+
+/// One encode: what the sections share.
 struct TokenizerRun {
-    using State = Tokenizer::State;
+    const Tokenizer::State& state;
+    const EncodeOptions& options;
+    std::vector<TokenId>& out;
+    WordScratch scratch;
+    std::size_t next_untrusted = 0;  // the first range that ends behind where we are
 
-    static TokenId byte_token(const State& state, char byte) {
-        const TokenId id = state.byte_ids[static_cast<std::uint8_t>(byte)];
-        return id == kNoToken ? state.parts.unknown : id;
-    }
-
-    static void merge_word(const State& state, std::string_view word, std::vector<Symbol>& symbols,
-                           std::vector<TokenId>& out) {
-        symbols.clear();
-        for (std::size_t i = 0; i < word.size(); ++i) {
-            symbols.push_back({i, 1, byte_token(state, word[i])});
-        }
-        merge_symbols(symbols,
-                      [&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
-                          const auto found = state.merges.find(State::pair_key(left.id, right.id));
-                          if (found == state.merges.end()) return std::nullopt;
-                          return found->second;
-                      });
-        for (const Symbol& symbol : symbols) {
-            if (symbol.length > 0) out.push_back(symbol.id);
-        }
-    }
-
-    static void encode_bytes_bpe(const State& state, std::string_view text,
-                                 std::vector<TokenId>& out) {
-        WordCache& cache = WordCache::of_thread(state.serial);
-        std::vector<Symbol> symbols;
-        for (std::size_t begin = 0; begin < text.size();) {
-            const std::size_t end = word_end(state.pre, text, begin);
-            const std::string_view word = text.substr(begin, end - begin);
-            begin = end;
-            if (!WordCache::fits(word)) {
-                merge_word(state, word, symbols, out);
-                continue;
-            }
-            const std::uint64_t hash = hash64(word);
-            WordCache::Slot& slot = cache.slot(hash);
-            if (WordCache::holds(slot, hash, word)) {
-                out.insert(out.end(), slot.ids, slot.ids + slot.count);
-                continue;
-            }
-            const std::size_t before = out.size();
-            merge_word(state, word, symbols, out);
-            WordCache::store(slot, hash, word, std::span(out).subspan(before));
-        }
-    }
-
-    static void encode_sentence_piece(const State& state, std::string_view text, bool space_prefix,
-                                      std::vector<TokenId>& out) {
-        std::string marked;
-        if (space_prefix && state.parts.add_space_prefix) marked = kSpaceMark;
-        for (const char c : text) {
-            c == ' ' ? marked.append(kSpaceMark) : marked.append(1, c);
-        }
-        std::vector<Symbol> symbols;
-        for (std::size_t offset = 0; offset < marked.size();) {
-            const std::size_t length = code_point_at(marked, offset).bytes;
-            const auto piece = state.pieces.find(std::string_view(marked).substr(offset, length));
-            symbols.push_back(
-                {offset, length, piece == state.pieces.end() ? kNoToken : piece->second});
-            offset += length;
-        }
-        const std::string_view view = marked;
-        merge_symbols(
-            symbols, [&](const Symbol& left, const Symbol& right) -> std::optional<Merge> {
-                const auto found =
-                    state.pieces.find(view.substr(left.begin, left.length + right.length));
-                if (found == state.pieces.end()) return std::nullopt;
-                return Merge{-static_cast<double>(
-                                 state.parts.scores[static_cast<std::size_t>(found->second)]),
-                             found->second};
-            });
-        for (const Symbol& symbol : symbols) {
-            if (symbol.id != kNoToken) {
-                if (symbol.length > 0) out.push_back(symbol.id);
-                continue;
-            }
-            for (const char byte : view.substr(symbol.begin, symbol.length)) {
-                out.push_back(byte_token(state, byte));
-            }
-        }
-    }
-
-    /// How many bytes from `offset` on are free of untrusted ranges. `next` is the first range that
-    /// ends behind `offset`; it moves on with it.
-    static std::size_t trusted_bytes(std::span<const Span> untrusted, std::size_t& next,
-                                     std::size_t offset) {
+    /// How many bytes from `offset` on are free of untrusted ranges.
+    std::size_t trusted_bytes(std::size_t offset) {
+        if (!options.parse_special) return 0;
         const auto at = static_cast<std::int64_t>(offset);
-        while (next < untrusted.size() && untrusted[next].end <= at)
-            ++next;
-        if (next == untrusted.size()) return std::string_view::npos;
-        return untrusted[next].begin <= at ? 0
-                                           : static_cast<std::size_t>(untrusted[next].begin - at);
+        const std::span<const Span> ranges = options.untrusted;
+        while (next_untrusted < ranges.size() && ranges[next_untrusted].end <= at) {
+            ++next_untrusted;
+        }
+        if (next_untrusted == ranges.size()) return std::string_view::npos;
+        const std::int64_t begin = ranges[next_untrusted].begin;
+        return begin <= at ? 0 : static_cast<std::size_t>(begin - at);
     }
 
-    /// The whole-text token at `offset`, the longest first; control tokens only within the first
-    /// `control_bytes`.
-    static TokenId whole_token_at(const State& state, std::string_view text, std::size_t offset,
-                                  std::size_t control_bytes) {
-        const auto first = static_cast<std::uint8_t>(text[offset]);
-        const std::string_view rest = text.substr(offset);
-        if (control_bytes > 0) {
-            for (const TokenId id : state.control[first]) {
-                const std::string_view token = state.token(id);
-                if (token.size() <= control_bytes && rest.starts_with(token)) return id;
-            }
+    bool is_trusted(std::size_t begin, std::size_t end) const {
+        const auto range = std::ranges::upper_bound(
+            options.untrusted, static_cast<std::int64_t>(begin), {}, &Span::end);
+        return options.parse_special &&
+               (range == options.untrusted.end() || range->begin >= static_cast<std::int64_t>(end));
+    }
+
+    /// Sections between added tokens; `plain(section)` for those, their ids go out.
+    template <typename TrustedBytes, typename Plain>
+    void at_added(const AddedMatcher& added, std::string_view text, TrustedBytes trusted,
+                  Plain plain) {
+        if (added.empty()) return plain(text);
+        for (std::size_t at = 0; at < text.size();) {
+            const AddedMatcher::Match match = added.find(text, at, trusted);
+            if (match.begin > at) plain(text.substr(at, match.begin - at));
+            if (match.id != kNoToken) out.push_back(match.id);
+            at = match.end;
         }
-        for (const TokenId id : state.user[first]) {
-            if (rest.starts_with(state.bytes[static_cast<std::size_t>(id)])) return id;
-        }
-        return kNoToken;
+    }
+
+    void run(std::string_view text) {
+        const auto trusted = [&](std::size_t at) { return trusted_bytes(at); };
+        at_added(state.raw_added, text, trusted, [&](std::string_view section) {
+            const auto at = static_cast<std::size_t>(section.data() - text.data());
+            const bool at_begin = at == 0;
+            // Behind the normaliser places are other ones: a section is trusted as a whole.
+            const bool whole = is_trusted(at, at + section.size());
+            if (state.normalizer.empty()) return normalised(section, at_begin, whole);
+            const std::string changed = state.normalizer.apply(section);
+            normalised(changed, at_begin, whole);
+        });
+    }
+
+    void normalised(std::string_view section, bool at_begin, bool whole) {
+        const auto trusted = [whole](std::size_t) { return whole ? std::string_view::npos : 0; };
+        at_added(state.normal_added, section, trusted, [&](std::string_view plain) {
+            const bool begin = at_begin && plain.data() == section.data();
+            state.pre.for_each_word(plain, begin, [&](std::string_view word) {
+                if (!state.pre.to_alphabet()) return encode_word(state, word, scratch, out);
+                const std::string bytes = bytes_from_alphabet(word).value_or(std::string(word));
+                encode_word(state, bytes, scratch, out);
+            });
+        });
     }
 };
 
@@ -183,45 +166,41 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, const EncodeOption
     if (options.add_bos && state.parts.add_bos && state.parts.bos != kNoToken) {
         out.push_back(state.parts.bos);
     }
-    bool after_whole_token = true;
-    const auto encode_plain = [&](std::string_view piece) {
-        if (piece.empty()) return;
-        if (state.sentence_piece) {
-            TokenizerRun::encode_sentence_piece(state, piece, after_whole_token, out);
-        } else {
-            TokenizerRun::encode_bytes_bpe(state, piece, out);
-        }
-        after_whole_token = false;
+    TokenizerRun{state, options, out, {}}.run(text);
+    return out;
+}
+
+Encoding Tokenizer::with_template(std::span<const TokenId> first) const {
+    return with_template(first, {});
+}
+
+Encoding Tokenizer::with_template(std::span<const TokenId> first,
+                                  std::span<const TokenId> second) const {
+    const TokenizerRules& rules = state_->rules;
+    Encoding encoding;
+    const auto put = [&](std::span<const TokenId> ids, std::uint8_t type) {
+        encoding.ids.insert(encoding.ids.end(), ids.begin(), ids.end());
+        encoding.types.insert(encoding.types.end(), ids.size(), type);
     };
-    std::size_t plain = 0;
-    std::size_t next_untrusted = 0;
-    if (options.parse_special || state.has_user) {
-        for (std::size_t offset = 0; offset < text.size();) {
-            const std::size_t control_bytes =
-                options.parse_special
-                    ? TokenizerRun::trusted_bytes(options.untrusted, next_untrusted, offset)
-                    : 0;
-            const TokenId id = TokenizerRun::whole_token_at(state, text, offset, control_bytes);
-            if (id == kNoToken) {
-                ++offset;
-                continue;
-            }
-            encode_plain(text.substr(plain, offset - plain));
-            out.push_back(id);
-            after_whole_token = true;
-            const bool special = state.special[static_cast<std::size_t>(id)];
-            offset +=
-                special ? state.token(id).size() : state.bytes[static_cast<std::size_t>(id)].size();
-            plain = offset;
+    for (const TemplatePiece& piece : second.empty() ? rules.single : rules.pair) {
+        switch (piece.kind) {
+            case TemplatePiece::Kind::kToken:
+                put({&piece.id, 1}, piece.type);
+                break;
+            case TemplatePiece::Kind::kFirst:
+                put(first, piece.type);
+                break;
+            case TemplatePiece::Kind::kSecond:
+                put(second, piece.type);
+                break;
         }
     }
-    encode_plain(text.substr(plain));
-    return out;
+    return encoding;
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
     const State& state = *state_;
-    bool drop_space = state.sentence_piece && state.parts.add_space_prefix;
+    bool drop_space = state.rules.drop_first_space;
     std::string text;
     for (const TokenId id : ids) {
         if (id < 0 || id >= vocabulary_size()) continue;
@@ -265,6 +244,12 @@ TokenId Tokenizer::eot() const {
 }
 TokenId Tokenizer::padding() const {
     return state_->parts.padding;
+}
+TokenId Tokenizer::separator() const {
+    return state_->parts.separator;
+}
+TokenId Tokenizer::mask() const {
+    return state_->parts.mask;
 }
 
 std::optional<TokenId> Tokenizer::id_of(std::string_view token) const {

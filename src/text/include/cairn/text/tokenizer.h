@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text to token ids and back: byte-level BPE ("gpt2") and SentencePiece BPE with scores ("llama"),
-// as GGUF files hold them. Used by the engine, training and the apps. A Tokenizer is an immutable
-// value: copies share one table.
+// Text to token ids and back: BPE (by bytes, characters or ranks), Unigram and WordPiece, as GGUF
+// files and tokenizer.json hold them. Used by the engine, training and the apps. A Tokenizer is an
+// immutable value: copies share one table.
 #pragma once
 
 #include <cstdint>
@@ -14,41 +14,9 @@
 
 #include "cairn/base/result.h"
 #include "cairn/text/span.h"
+#include "cairn/text/tokenizer_parts.h"
 
 namespace cairn::text {
-
-using TokenId = std::int32_t;
-inline constexpr TokenId kNoToken = -1;
-
-/// The values of `tokenizer.ggml.token_type`.
-enum class TokenType : std::int32_t {
-    kUndefined = 0,
-    kNormal = 1,
-    kUnknown = 2,
-    kControl = 3,      ///< never made from user text
-    kUserDefined = 4,  ///< whole piece, found in any text before merging
-    kUnused = 5,
-    kByte = 6,
-};
-
-/// What a tokenizer is made of, as it is stored in a file.
-struct TokenizerParts {
-    std::string kind;  ///< "gpt2" (byte-level BPE) or "llama" (SentencePiece BPE)
-    std::string pre;   ///< kind gpt2: "gpt-2", "default" or "pebble" (pre_tokenizer.h)
-    std::vector<std::string>
-        tokens;  ///< by id; kind gpt2: in the GPT-2 byte alphabet; kind llama: U+2581 for space
-    std::vector<TokenType> types;     ///< empty, or one per token
-    std::vector<float> scores;        ///< kind llama: one per token, the larger merges first
-    std::vector<std::string> merges;  ///< kind gpt2: "left right" in order of rank
-    TokenId bos = kNoToken;           ///< begin of a sequence
-    TokenId eos = kNoToken;           ///< end of a sequence
-    TokenId eot = kNoToken;           ///< end of a turn
-    TokenId unknown = kNoToken;
-    TokenId padding = kNoToken;
-    bool add_bos = false;           ///< the model was trained with bos in front
-    bool add_space_prefix = false;  ///< kind llama: a space is put in front of the text
-    std::string chat_template;      ///< as stored; kept for writing, not executed
-};
 
 struct EncodeOptions {
     bool add_bos = false;  ///< puts bos in front if the model was trained so (parts().add_bos)
@@ -59,16 +27,29 @@ struct EncodeOptions {
     std::span<const Span> untrusted = {};
 };
 
-/// Thread-safe: all methods are const.
+/// Ids with the type of each: 0 for the first text, 1 for the second where the model tells them
+/// apart.
+struct Encoding {
+    std::vector<TokenId> ids;
+    std::vector<std::uint8_t> types;
+};
+
+/// Thread-safe: all methods are const. Time is n log n in the length of any text.
 class Tokenizer {
   public:
     /// Checks the parts (sizes, ids in range, known kind and pre, merges that name tokens) and
     /// builds the tables.
     static Result<Tokenizer> from_parts(TokenizerParts parts);
 
-    /// Kind gpt2 encodes any bytes losslessly; kind llama replaces bytes that it cannot say by the
-    /// unknown token.
+    /// Byte-level kinds are lossless but for their normal form (NFC where the model was trained
+    /// so); others replace what they cannot say by the unknown token. Without `parse_special` no
+    /// text can give a special token, nor a marker of reasoning or tools such as <think>.
     std::vector<TokenId> encode(std::string_view text, const EncodeOptions& options = {}) const;
+
+    /// Puts the special tokens of the model's template around one or two encoded texts:
+    /// [CLS] a [SEP] b [SEP], a </s>, <s> a. The caller cuts texts that are too long before.
+    Encoding with_template(std::span<const TokenId> first) const;
+    Encoding with_template(std::span<const TokenId> first, std::span<const TokenId> second) const;
 
     /// Text of whole sequences: kind llama drops the space that encode put in front. Ids out of
     /// range are skipped. May end inside a UTF-8 sequence if the ids do.
@@ -86,6 +67,8 @@ class Tokenizer {
     TokenId eos() const;
     TokenId eot() const;
     TokenId padding() const;
+    TokenId separator() const;
+    TokenId mask() const;
     /// Id of a token by its stored text, special tokens too.
     std::optional<TokenId> id_of(std::string_view token) const;
     const TokenizerParts& parts() const;
