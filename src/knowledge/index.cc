@@ -48,6 +48,9 @@ CREATE VIRTUAL TABLE chunks_terms USING fts5vocab(chunks_fts, 'row');
 CREATE TABLE index_state(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 )"}};
 
+// A term that stands for one of the question's finds passages when it does so at least this much.
+constexpr double kWidenLeast = 0.3;
+
 constexpr char kSeparator = '\x1f';
 
 std::string join(const std::vector<std::string>& parts) {
@@ -111,9 +114,18 @@ std::string document_digest(const text::Document& document) {
     return hash.hex();
 }
 
-/// Every term quoted, so that nothing in a question can be FTS5 syntax. Stop words match nearly
-/// every chunk and are left out where there are other words.
-std::string match_expression(const std::vector<QueryTerm>& terms) {
+/// A term quoted, so that nothing in a question can be FTS5 syntax.
+void add_phrase(std::string_view term, std::string& expression) {
+    expression += expression.empty() ? "\"" : " OR \"";
+    for (char c : term) {
+        expression += c == '"' ? "\"\"" : std::string(1, c);
+    }
+    expression += '"';
+}
+
+/// Stop words match nearly every chunk and are left out where there are other words. `widened`:
+/// with terms that stand for those of the question.
+std::string match_expression(const std::vector<QueryTerm>& terms, bool widened) {
     auto is_content = [](const QueryTerm& term) { return term.weight >= 0.5 * term.idf; };
     const bool any_content = std::any_of(terms.begin(), terms.end(), is_content);
     std::string out;
@@ -121,11 +133,10 @@ std::string match_expression(const std::vector<QueryTerm>& terms) {
         if (any_content && !is_content(term)) {
             continue;
         }
-        out += out.empty() ? "\"" : " OR \"";
-        for (char c : term.text) {
-            out += c == '"' ? "\"\"" : std::string(1, c);
+        add_phrase(term.text, out);
+        for (const auto& [related, weight] : term.related) {
+            if (widened && weight >= kWidenLeast) add_phrase(related, out);
         }
-        out += '"';
     }
     return out;
 }
@@ -297,10 +308,17 @@ Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptio
     }
     // More candidates than asked for: the order is made once more below.
     constexpr int kCandidatesPerHit = 4;
-    Statement rows = CAIRN_TRY(database.query(kRankedSql, match_expression(out.terms), sources,
-                                              options.k * kCandidatesPerHit));
-    while (CAIRN_TRY(rows.step())) {
-        out.hits.push_back(read_hit(rows, out.terms, question));
+    // The words of the question first, then words that stand for them: what only those find has
+    // no rank of its own and is judged by the second look alone.
+    std::set<std::int64_t> seen;
+    for (const bool widened : {false, true}) {
+        Statement rows = CAIRN_TRY(database.query(kRankedSql, match_expression(out.terms, widened),
+                                                  sources, options.k * kCandidatesPerHit));
+        while (CAIRN_TRY(rows.step())) {
+            if (!seen.insert(rows.integer(0)).second) continue;
+            out.hits.push_back(read_hit(rows, out.terms, question));
+            if (widened) out.hits.back().bm25 = 0;
+        }
     }
     for (Hit& hit : out.hits) {
         const double best = hit.sentences.empty() ? 0 : hit.sentences.front().score;

@@ -8,18 +8,26 @@
 #include "cairn/knowledge/answer_kind.h"
 #include "cairn/knowledge/citation.h"
 #include "cairn/knowledge/fts_tokenizer.h"
+#include "cairn/knowledge/thesaurus.h"
 #include "cairn/knowledge/word_vectors.h"
 #include "cairn/text/unicode.h"
+#include "cairn/text/utf8.h"
 
 namespace cairn::knowledge {
 namespace {
 
 // A stop word still breaks ties between otherwise equal sentences.
 constexpr double kStopWeight = 0.05;
+constexpr std::size_t kHanBytes = 3;
 
-// A word of like meaning counts a part of the word itself, between these two cosines. Below the
+// What the thesaurus calls the same counts this much of the word itself; a single character of a
+// Chinese pair counts less.
+constexpr double kRelatedCredit = 0.7;
+constexpr double kCharacterCredit = 0.3;
+
+// A word of like vector counts a part of the word itself, between these two cosines. Below the
 // first, neighbours in the vector space are mere company ("Saturday" beside "holiday").
-constexpr double kLikeCredit = 0.5;
+constexpr double kLikeCredit = 0.25;
 constexpr double kLikeLeast = 0.40;
 constexpr double kLikeFull = 0.70;
 
@@ -57,6 +65,24 @@ double pair_share(std::span<const QueryTerm> query, const std::vector<IndexTerm>
     return pairs == 0 ? 0 : static_cast<double>(found) / pairs;
 }
 
+bool is_han(std::string_view term) {
+    return text::script_of(text::code_point_at(term, 0).value) == text::Script::kHan;
+}
+
+std::vector<std::pair<std::string, double>> related_terms(const std::string& term) {
+    std::vector<std::pair<std::string, double>> out;
+    for (const Thesaurus::Relation& relation : Thesaurus::bundled().related(term)) {
+        out.emplace_back(relation.term, kRelatedCredit * relation.weight);
+    }
+    // Of Han, queries have pairs and documents single characters as well.
+    const bool han_pair = term.size() == 2 * kHanBytes && is_han(term);
+    if (han_pair) {
+        out.emplace_back(term.substr(0, kHanBytes), kCharacterCredit);
+        out.emplace_back(term.substr(kHanBytes), kCharacterCredit);
+    }
+    return out;
+}
+
 }  // namespace
 
 std::vector<QueryTerm> weigh_query(
@@ -72,6 +98,7 @@ std::vector<QueryTerm> weigh_query(
         weighed.weight = stop ? weighed.idf * kStopWeight : weighed.idf;
         weighed.has_digit = term.has_digit;
         weighed.word = term.has_digit || stop ? -1 : WordVectors::bundled().find(term.text);
+        if (!stop && !term.has_digit) weighed.related = related_terms(term.text);
         weighed.text = std::move(term.text);
         out.push_back(std::move(weighed));
     }
@@ -98,15 +125,23 @@ double TermSet::match(const QueryTerm& term) const {
     if (terms_.contains(term.text)) {
         return 1;
     }
+    double related = 0;
+    for (const auto& [text, weight] : term.related) {
+        if (terms_.contains(text)) {
+            related = weight;
+            break;
+        }
+    }
     if (term.word < 0) {
-        return 0;
+        return related;
     }
     const WordVectors& vectors = WordVectors::bundled();
     double best = 0;
     for (const std::int32_t word : words_) {
         best = std::max(best, vectors.cosine(term.word, word));
     }
-    return kLikeCredit * std::clamp((best - kLikeLeast) / (kLikeFull - kLikeLeast), 0.0, 1.0);
+    const double like = std::clamp((best - kLikeLeast) / (kLikeFull - kLikeLeast), 0.0, 1.0);
+    return std::max(related, kLikeCredit * like);
 }
 
 double coverage_of(std::span<const QueryTerm> query, const TermSet& terms) {

@@ -21,6 +21,9 @@ struct QueryTerm {
     double weight = 0;  ///< idf, lowered for stop words
     bool has_digit = false;
     std::int32_t word = -1;  ///< row in the bundled word vectors
+    /// Terms that stand for this one in part, heaviest first: from the thesaurus; the characters of
+    /// a Chinese pair.
+    std::vector<std::pair<std::string, double>> related;
 };
 
 /// Terms of a sentence or passage, ready to be compared with a question.
@@ -28,7 +31,7 @@ class TermSet {
   public:
     void add(std::string_view text);
     void add(const TermSet& other);
-    /// 1 for the term itself, up to 0.6 for a word of like meaning, else 0.
+    /// 1 for the term itself, up to 0.7 for one that stands for it, else 0.
     double match(const QueryTerm& term) const;
     bool contains(const std::string& term) const { return terms_.contains(term); }
 
