@@ -30,6 +30,12 @@ struct ScoreJob {
     ScoreRequest request;
     std::vector<std::vector<TokenId>> candidates;
     std::optional<Result<ScoreResult>> result;
+
+    // The engine's own, once the job has begun.
+    std::string key;
+    std::unique_ptr<KvCache> kv;
+    std::unique_ptr<SlicedScore> score;
+    ScoreResult so_far;
 };
 
 /// The next `count` tokens of a sequence.
@@ -96,8 +102,10 @@ struct Scheduler::State {
     Status run_batch(std::span<const Work> work);
     void finish(Sequence& sequence, Result<GenerateResult> result);
     void fail_all(const Error& error);
-    void run_score(ScoreJob& job);
-    Result<ScoreResult> compute_score(const ScoreJob& job);
+    void advance_score();
+    void begin_score(ScoreJob& job);
+    Result<bool> score_slice(ScoreJob& job);
+    void finish_score(ScoreJob& job, const Status& done);
 };
 
 Status Scheduler::State::check(const GenerateRequest& request) const {
@@ -146,6 +154,7 @@ void Scheduler::State::loop() {
         try {
             admit();
             step();
+            advance_score();
         } catch (const std::exception& e) {  // memory, or a caller's callback
             fail_all(make_error(Code::kInternal, fmt::format("the engine failed: {}", e.what())));
         }
@@ -158,7 +167,7 @@ void Scheduler::State::loop() {
     fail_all(make_error(Code::kUnavailable, "the engine stops"));
 }
 
-/// Waits for work and does the scores. False when the scheduler stops.
+/// Waits for work. False when the scheduler stops.
 bool Scheduler::State::take_work() {
     std::unique_lock lock(mutex);
     metrics.queued = std::ssize(queue);
@@ -166,14 +175,6 @@ bool Scheduler::State::take_work() {
     metrics.kv_bytes_used = running_bytes + prefixes.bytes();
     wake.wait(lock,
               [this] { return stopping || !queue.empty() || !scores.empty() || !running.empty(); });
-    while (!stopping && !scores.empty()) {
-        ScoreJob* job = scores.front();
-        scores.pop_front();
-        lock.unlock();
-        run_score(*job);
-        lock.lock();
-        score_done.notify_all();
-    }
     return !stopping;
 }
 
@@ -379,49 +380,70 @@ Status Scheduler::State::run_batch(std::span<const Work> work) {
     return {};
 }
 
-void Scheduler::State::run_score(ScoreJob& job) {
-    Result<ScoreResult> result = make_error(Code::kInternal, "the engine failed while scoring");
-    try {
-        result = compute_score(job);
-    } catch (const std::exception& e) {
-        result = make_error(Code::kInternal,
-                            fmt::format("the engine failed while scoring: {}", e.what()));
+/// One slice of the first waiting score: generations wait for no more than that.
+void Scheduler::State::advance_score() {
+    ScoreJob* job = nullptr;
+    {
+        const std::lock_guard lock(mutex);
+        if (scores.empty()) return;
+        job = scores.front();
     }
-    const std::lock_guard lock(mutex);
-    if (result) {
-        metrics.input_tokens += result->usage.input_tokens;
-        metrics.cached_tokens += result->usage.cached_tokens;
-        metrics.busy_ms += result->usage.engine_ms;
-    }
-    job.result = std::move(result);
+    const Result<bool> over = score_slice(*job);
+    if (over && !*over) return;
+    finish_score(*job, over ? Status() : Status(over.error()));
 }
 
-Result<ScoreResult> Scheduler::State::compute_score(const ScoreJob& job) {
+void Scheduler::State::begin_score(ScoreJob& job) {
     const ScoreRequest& request = job.request;
-    const double begin = now_ms();
     const std::int64_t length = std::ssize(request.prompt);
     std::int64_t longest = length;
     for (const auto& ids : job.candidates)
         longest = std::max(longest, length + std::ssize(ids));
-    auto kv = std::make_unique<KvCache>(model->config(), length, longest);
-    std::string key = prefix_key(request.adapter.get(), request.cache_salt, kv->is_long());
-    ScoreResult result;
+    job.kv = std::make_unique<KvCache>(model->config(), length, longest);
+    job.key = prefix_key(request.adapter.get(), request.cache_salt, job.kv->is_long());
     if (options.reuse_prefixes) {
-        const PrefixCache::Hit hit = known_prefix(key, request.prompt);
-        if (hit.length > 0) kv->copy_prefix(*hit.kv, hit.length);
-        result.usage.cached_tokens = hit.length;
+        const PrefixCache::Hit hit = known_prefix(job.key, request.prompt);
+        if (hit.length > 0) job.kv->copy_prefix(*hit.kv, hit.length);
+        job.so_far.usage.cached_tokens = hit.length;
     }
-    result.scores =
-        CAIRN_TRY(score_with(forward, request.adapter.get(), request.prompt, job.candidates, *kv));
-    result.usage.input_tokens = length;
-    for (const auto& ids : job.candidates)
-        result.usage.input_tokens += std::ssize(ids);
-    if (options.reuse_prefixes) {
-        prefixes.insert(std::move(key), request.prompt, std::move(kv));
-        prefixes.shrink(options.kv_bytes - running_bytes);
+    job.score = std::make_unique<SlicedScore>(forward, request.adapter.get(), request.prompt,
+                                              job.candidates, *job.kv);
+}
+
+/// True when the score is complete or nobody wants it any more.
+Result<bool> Scheduler::State::score_slice(ScoreJob& job) {
+    if (job.request.keep_going && !job.request.keep_going()) {
+        job.so_far.cancelled = true;
+        return true;
     }
-    result.usage.engine_ms = now_ms() - begin;
-    return result;
+    const double begin = now_ms();
+    if (job.score == nullptr) begin_score(job);
+    const bool complete = CAIRN_TRY(job.score->advance());
+    const double took_ms = now_ms() - begin;
+    job.so_far.usage.engine_ms += took_ms;
+    const std::lock_guard lock(mutex);
+    ++metrics.steps;
+    metrics.busy_ms += took_ms;
+    return complete;
+}
+
+void Scheduler::State::finish_score(ScoreJob& job, const Status& done) {
+    ScoreResult& result = job.so_far;
+    if (job.score != nullptr) {
+        result.usage.input_tokens = job.score->tokens();
+        const bool whole = job.kv->length() == std::ssize(job.request.prompt);
+        if (done && !result.cancelled) result.scores = job.score->take_scores();
+        if (options.reuse_prefixes && whole) {
+            prefixes.insert(std::move(job.key), job.request.prompt, std::move(job.kv));
+            prefixes.shrink(options.kv_bytes - running_bytes);
+        }
+    }
+    const std::lock_guard lock(mutex);
+    metrics.input_tokens += result.usage.input_tokens;
+    metrics.cached_tokens += result.usage.cached_tokens;
+    scores.pop_front();
+    job.result = done ? Result<ScoreResult>(std::move(result)) : Result<ScoreResult>(done.error());
+    score_done.notify_all();
 }
 
 Scheduler::Scheduler(std::shared_ptr<const Model> model, SchedulerOptions options)

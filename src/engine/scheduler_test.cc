@@ -393,5 +393,73 @@ TEST(Scheduler, ScoresLikeTheFreeFunctionAndKeepsThePrompt) {
     EXPECT_EQ(scheduler.score(request).error().code, Code::kInvalid);
 }
 
+/// A score of many slices: a long prompt and several groups of candidates.
+ScoreRequest long_score() {
+    ScoreRequest request;
+    request.prompt = random_prompt(200, 9);
+    for (int i = 0; i < 40; ++i) {
+        request.candidates.push_back("Candidate " + std::to_string(i) + " is long enough.");
+    }
+    return request;
+}
+
+TEST(Scheduler, GenerationsGoOnWhileAScoreIsComputed) {
+    Scheduler scheduler(model());
+    std::atomic<int> tokens = 0;
+    std::atomic<bool> scoring = false;
+    std::atomic<int> while_scoring = 0;
+    GenerateRequest generate;
+    generate.prompt = random_prompt(10, 1);
+    generate.max_tokens = 200;
+    generate.on_token = [&](const TokenEvent&) {
+        ++tokens;
+        if (scoring) ++while_scoring;
+        return true;
+    };
+    const auto generation = scheduler.submit(generate).value();
+    while (tokens == 0) {
+        std::this_thread::yield();
+    }
+    ScoreRequest request = long_score();
+    int slices = 0;
+    request.keep_going = [&] {
+        scoring = true;
+        ++slices;
+        return true;
+    };
+    const ScoreResult result = scheduler.score(request).value();
+    scoring = false;
+    EXPECT_FALSE(result.cancelled);
+    const auto alone = score_candidates(model(), nullptr, request.prompt, request.candidates);
+    for (std::size_t i = 0; i < request.candidates.size(); ++i) {
+        EXPECT_EQ(result.scores[i].total_logprob, alone.value()[i].total_logprob);
+    }
+    EXPECT_GT(slices, 5);
+    EXPECT_GE(while_scoring, slices - 2) << "one token of the generation between two slices";
+    generation->cancel();
+    (void)generation->wait();
+}
+
+TEST(Scheduler, AScoreThatNobodyWantsEndsAndIsCounted) {
+    Scheduler scheduler(model());
+    ScoreRequest request = long_score();
+    int slices = 0;
+    request.keep_going = [&] { return ++slices <= 2; };
+    const ScoreResult result = scheduler.score(request).value();
+    EXPECT_TRUE(result.cancelled);
+    EXPECT_TRUE(result.scores.empty());
+    EXPECT_GE(result.usage.input_tokens, std::ssize(request.prompt));
+    EXPECT_GT(result.usage.engine_ms, 0);
+    request.keep_going = nullptr;
+    const ScoreResult whole = scheduler.score(request).value();
+    EXPECT_GT(whole.usage.input_tokens, result.usage.input_tokens);
+    EXPECT_EQ(whole.usage.cached_tokens, std::ssize(request.prompt) - 1)
+        << "what was computed before is known";
+    const SchedulerMetrics metrics = scheduler.metrics();
+    EXPECT_EQ(metrics.input_tokens, result.usage.input_tokens + whole.usage.input_tokens);
+    request.keep_going = [] { return false; };
+    EXPECT_EQ(scheduler.score(request).value().usage.input_tokens, 0);
+}
+
 }  // namespace
 }  // namespace cairn::engine

@@ -12,9 +12,7 @@
 namespace cairn::engine {
 namespace {
 
-// Rows of logits held at once: bounds memory to kLogitRows * V floats.
-constexpr std::int64_t kLogitRows = 64;
-constexpr std::size_t kGroup = 16;
+constexpr std::size_t kGroup = 16;  // candidates that run side by side
 
 float logprob(std::span<const float> logits, std::int64_t row, std::int64_t vocabulary,
               TokenId id) {
@@ -35,39 +33,6 @@ std::size_t longest_of(std::span<const std::vector<TokenId>> candidates) {
     return longest;
 }
 
-/// Log-probability sums of one group of candidates behind the prompt in `prompt_kv`.
-Status score_group(Forward& forward, const Adapter* adapter, const KvCache& prompt_kv,
-                   std::span<const std::vector<TokenId>> group,
-                   std::span<std::unique_ptr<KvCache>> caches, std::span<CandidateScore> scores) {
-    const std::int64_t vocabulary = forward.model().config().vocabulary;
-    std::size_t longest = 0;
-    for (const auto& ids : group)
-        longest = std::max(longest, ids.size());
-    for (std::size_t i = 0; i < group.size(); ++i)
-        caches[i]->copy_prefix(prompt_kv, prompt_kv.length());
-    // The last token of a candidate predicts nothing that is asked for.
-    const auto step = std::max<std::size_t>(1, kLogitRows / group.size());
-    for (std::size_t begin = 0; begin + 1 < longest; begin += step) {
-        std::vector<BatchItem> items;
-        for (std::size_t i = 0; i < group.size(); ++i) {
-            const std::size_t inputs = group[i].size() - 1;
-            const std::size_t first = std::min(begin, inputs);
-            const std::size_t count = std::min(step, inputs - first);
-            items.push_back({caches[i].get(), std::span(group[i]).subspan(first, count), adapter,
-                             Logits::kAll});
-        }
-        const std::span<const float> logits = CAIRN_TRY(forward.run(items));
-        std::int64_t row = 0;
-        for (std::size_t i = 0; i < group.size(); ++i) {
-            for (std::size_t t = 0; t < items[i].tokens.size(); ++t) {
-                scores[i].total_logprob +=
-                    logprob(logits, row++, vocabulary, group[i][begin + t + 1]);
-            }
-        }
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<std::vector<float>> token_logprobs(const std::shared_ptr<const Model>& model,
@@ -79,8 +44,8 @@ Result<std::vector<float>> token_logprobs(const std::shared_ptr<const Model>& mo
     Forward forward(model, pool);
     KvCache kv(model->config(), std::ssize(ids));
     const std::size_t inputs = ids.size() - 1;
-    for (std::size_t begin = 0; begin < inputs; begin += kLogitRows) {
-        const std::size_t count = std::min<std::size_t>(kLogitRows, inputs - begin);
+    for (std::size_t begin = 0; begin < inputs; begin += kScoreRows) {
+        const std::size_t count = std::min(kScoreRows, inputs - begin);
         const BatchItem item = {&kv, ids.subspan(begin, count), adapter, Logits::kAll};
         const std::span<const float> logits = CAIRN_TRY(forward.run({&item, 1}));
         for (std::size_t t = 0; t < count; ++t) {
@@ -104,40 +69,98 @@ Status check_candidates(const ModelConfig& config, std::span<const TokenId> prom
                         "prompt with its longest candidate");
 }
 
-Result<std::vector<CandidateScore>> score_with(Forward& forward, const Adapter* adapter,
-                                               std::span<const TokenId> prompt,
-                                               std::span<const std::vector<TokenId>> candidates,
-                                               KvCache& prompt_kv) {
-    const ModelConfig& config = forward.model().config();
-    CAIRN_TRY(check_candidates(config, prompt, candidates));
-    std::span<const float> logits;
-    for (auto begin = static_cast<std::size_t>(prompt_kv.length()); begin < prompt.size();) {
-        const std::size_t count = std::min<std::size_t>(kPrefillTokens, prompt.size() - begin);
-        const bool last = begin + count == prompt.size();
-        const BatchItem item = {&prompt_kv, prompt.subspan(begin, count), adapter,
-                                last ? Logits::kLast : Logits::kNone};
-        logits = CAIRN_TRY(forward.run({&item, 1}));
-        begin += count;
-    }
-    std::vector<CandidateScore> scores(candidates.size());
+SlicedScore::SlicedScore(Forward& forward, const Adapter* adapter, std::span<const TokenId> prompt,
+                         std::span<const std::vector<TokenId>> candidates, KvCache& prompt_kv)
+    : forward_(forward),
+      adapter_(adapter),
+      prompt_(prompt),
+      candidates_(candidates),
+      prompt_kv_(prompt_kv),
+      scores_(candidates.size()),
+      tokens_(prompt_kv.length()) {
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-        scores[i].tokens = std::ssize(candidates[i]);
-        scores[i].total_logprob = logprob(logits, 0, config.vocabulary, candidates[i].front());
+        scores_[i].tokens = std::ssize(candidates[i]);
     }
-    const auto capacity = static_cast<std::int64_t>(prompt.size() + longest_of(candidates));
-    std::vector<std::unique_ptr<KvCache>> caches;
-    for (std::size_t i = 0; i < std::min(kGroup, candidates.size()); ++i) {
-        caches.push_back(std::make_unique<KvCache>(config, capacity));
+}
+
+Result<bool> SlicedScore::advance() {
+    if (prompt_kv_.length() < std::ssize(prompt_)) {
+        CAIRN_TRY(read_prompt());
+    } else if (group_ < candidates_.size()) {
+        CAIRN_TRY(read_candidates());
     }
-    for (std::size_t begin = 0; begin < candidates.size(); begin += kGroup) {
-        const std::size_t count = std::min(kGroup, candidates.size() - begin);
-        CAIRN_TRY(score_group(forward, adapter, prompt_kv, candidates.subspan(begin, count), caches,
-                              std::span(scores).subspan(begin, count)));
+    return prompt_kv_.length() == std::ssize(prompt_) && group_ >= candidates_.size();
+}
+
+Status SlicedScore::read_prompt() {
+    const auto begin = static_cast<std::size_t>(prompt_kv_.length());
+    const std::size_t count = std::min(kPrefillTokens, prompt_.size() - begin);
+    const bool last = begin + count == prompt_.size();
+    const BatchItem item = {&prompt_kv_, prompt_.subspan(begin, count), adapter_,
+                            last ? Logits::kLast : Logits::kNone};
+    const std::span<const float> logits = CAIRN_TRY(forward_.run({&item, 1}));
+    tokens_ += static_cast<std::int64_t>(count);
+    if (!last) return {};
+    const std::int64_t vocabulary = forward_.model().config().vocabulary;
+    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+        scores_[i].total_logprob = logprob(logits, 0, vocabulary, candidates_[i].front());
     }
-    for (CandidateScore& score : scores) {
+    const auto capacity = static_cast<std::int64_t>(prompt_.size() + longest_of(candidates_));
+    for (std::size_t i = 0; i < std::min(kGroup, candidates_.size()); ++i) {
+        caches_.push_back(std::make_unique<KvCache>(forward_.model().config(), capacity));
+    }
+    start_group();
+    return {};
+}
+
+/// Copies the prompt's cache for the next group with something to compute: the first token of a
+/// candidate was predicted by the prompt, and the last predicts nothing that is asked for.
+void SlicedScore::start_group() {
+    at_ = 0;
+    for (; group_ < candidates_.size(); group_ += kGroup) {
+        const auto group =
+            candidates_.subspan(group_, std::min(kGroup, candidates_.size() - group_));
+        for (const auto& ids : group)
+            tokens_ += std::ssize(ids);
+        if (longest_of(group) < 2) continue;
+        for (std::size_t i = 0; i < group.size(); ++i)
+            caches_[i]->copy_prefix(prompt_kv_, prompt_kv_.length());
+        return;
+    }
+}
+
+Status SlicedScore::read_candidates() {
+    const std::int64_t vocabulary = forward_.model().config().vocabulary;
+    const auto group = candidates_.subspan(group_, std::min(kGroup, candidates_.size() - group_));
+    const auto step = std::max<std::size_t>(1, kScoreRows / group.size());
+    std::vector<BatchItem> items;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        const std::size_t inputs = group[i].size() - 1;
+        const std::size_t first = std::min(at_, inputs);
+        const std::size_t count = std::min(step, inputs - first);
+        items.push_back(
+            {caches_[i].get(), std::span(group[i]).subspan(first, count), adapter_, Logits::kAll});
+    }
+    const std::span<const float> logits = CAIRN_TRY(forward_.run(items));
+    std::int64_t row = 0;
+    for (std::size_t i = 0; i < group.size(); ++i) {
+        for (std::size_t t = 0; t < items[i].tokens.size(); ++t) {
+            scores_[group_ + i].total_logprob +=
+                logprob(logits, row++, vocabulary, group[i][at_ + t + 1]);
+        }
+    }
+    at_ += step;
+    if (at_ + 1 < longest_of(group)) return {};
+    group_ += kGroup;
+    start_group();
+    return {};
+}
+
+std::vector<CandidateScore> SlicedScore::take_scores() {
+    for (CandidateScore& score : scores_) {
         score.mean_logprob = score.total_logprob / static_cast<double>(score.tokens);
     }
-    return scores;
+    return std::move(scores_);
 }
 
 Result<std::vector<CandidateScore>> score_candidates(const std::shared_ptr<const Model>& model,
@@ -152,7 +175,10 @@ Result<std::vector<CandidateScore>> score_candidates(const std::shared_ptr<const
     Forward forward(model, pool);
     const std::int64_t length = std::ssize(prompt);
     KvCache prompt_kv(model->config(), length, length + static_cast<std::int64_t>(longest_of(ids)));
-    return score_with(forward, adapter, prompt, ids, prompt_kv);
+    SlicedScore score(forward, adapter, prompt, ids, prompt_kv);
+    while (!CAIRN_TRY(score.advance())) {
+    }
+    return score.take_scores();
 }
 
 }  // namespace cairn::engine

@@ -75,11 +75,14 @@ struct ScoreRequest {
     std::vector<std::string> candidates;
     std::shared_ptr<const Adapter> adapter;
     std::string cache_salt;
+    /// On the engine's thread, between two slices; must be quick. False ends the scoring.
+    std::function<bool()> keep_going;
 };
 
 struct ScoreResult {
-    std::vector<CandidateScore> scores;
-    Usage usage;
+    std::vector<CandidateScore> scores;  ///< empty when it was cancelled
+    Usage usage;                         ///< what was computed, cancelled or not
+    bool cancelled = false;
 };
 
 struct SchedulerOptions {
@@ -123,7 +126,8 @@ class Scheduler {
     Result<std::shared_ptr<Generation>> submit(GenerateRequest request);
     /// submit and wait.
     Result<GenerateResult> generate(GenerateRequest request);
-    /// score_candidates on the engine's thread, between two steps. Blocks.
+    /// score_candidates on the engine's thread, in bounded slices that take turns with the steps of
+    /// generations. Blocks.
     Result<ScoreResult> score(ScoreRequest request);
 
     SchedulerMetrics metrics() const;
