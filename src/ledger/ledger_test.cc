@@ -124,6 +124,14 @@ TEST(Reconcile, NamesEachDifferenceFromEitherSide) {
         log_request(database, {"acme", "refused", "handbook", 401, 0, 0, 0, kNovember.start_ms}));
     EXPECT_TRUE(report_of(database).differences.empty());
 
+    // Metered and logged a moment apart: the quick comparison by time says no, the exact one yes.
+    const UsageEvent apart = event_of("acme", "apart", kNovember.start_ms + 5);
+    RequestLogEntry later = log_of(apart);
+    later.ended_ms += 1;
+    ASSERT_TRUE(record_usage(database, apart));
+    ASSERT_TRUE(log_request(database, later));
+    EXPECT_TRUE(report_of(database).differences.empty());
+
     const UsageEvent unlogged = event_of("acme", "unlogged", kNovember.start_ms);
     ASSERT_TRUE(record_usage(database, unlogged));
     const UsageEvent other = event_of("bolt", "other", kNovember.start_ms);
