@@ -53,14 +53,16 @@ Result<StepOutput> label_style(const ScenarioConfig& scenario) {
     output.digest = dataset.digest;
     output.report = {{"train", dataset.train.size()},
                      {"dev", dataset.dev.size()},
+                     {"calibration", dataset.calibration.size()},
                      {"holdout", dataset.holdout.size()},
                      {"dropped", nlohmann::json::array()}};
     for (const data::LineProblem& problem : dataset.dropped) {
         output.report["dropped"].push_back({{"line", problem.line}, {"reason", problem.reason}});
     }
     output.summary =
-        fmt::format("{} to train, {} dev, {} held out, {} lines dropped", dataset.train.size(),
-                    dataset.dev.size(), dataset.holdout.size(), dataset.dropped.size());
+        fmt::format("{} to train, {} dev, {} calibration, {} held out, {} lines dropped",
+                    dataset.train.size(), dataset.dev.size(), dataset.calibration.size(),
+                    dataset.holdout.size(), dataset.dropped.size());
     return output;
 }
 

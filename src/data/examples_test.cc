@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -76,16 +77,24 @@ TEST_F(ExamplesTest, ReadsAnArrayAndRefusesAFileWithoutExamples) {
     EXPECT_FALSE(read(""));
 }
 
+/// A made-up word for a number: numbers themselves are all the same to shingles.
+std::string word(int number) {
+    std::string made;
+    for (number += 1000; number > 0; number /= 20)
+        made +=
+            std::string("bdfgklmnprstvzhjcwxq").substr(static_cast<std::size_t>(number % 20), 1) +
+            "aeiou"[number % 5];
+    return made;
+}
+
 ExampleFile many_examples() {
     ExampleFile file;
     for (int i = 0; i < 300; ++i) {
-        const std::string n = std::to_string(i);
-        Example example =
-            parse_example(
-                json::parse(openai_line("ticket " + n + " about part " + std::to_string(i * 7919) +
-                                            " and vessel " + std::to_string(i * 104729),
-                                        "reply " + n + " says item " + std::to_string(i * 31337))))
-                .value();
+        const std::string prompt = "my " + word(i) + " lost its " + word(i * 7919) + " near " +
+                                   word(i * 104729) + " what now";
+        const std::string reply =
+            "dear " + word(i * 31) + " we will mend the " + word(i * 31337) + " at once";
+        Example example = parse_example(json::parse(openai_line(prompt, reply))).value();
         example.line = i + 1;
         file.examples.push_back(example);
     }
@@ -94,17 +103,38 @@ ExampleFile many_examples() {
 
 TEST(Dataset, SplitsStayWhereTheyAreWhenLinesAreAdded) {
     ExampleFile file = many_examples();
-    const ExampleDataset all = make_dataset(file);
+    ExampleDataset all = make_dataset(file);
     EXPECT_NEAR(static_cast<double>(all.train.size()), 210, 25);
-    EXPECT_GT(all.dev.size(), 10u);
-    EXPECT_GT(all.holdout.size(), 30u);
-    std::set<std::string> held_out;
-    for (const Example& example : all.holdout)
-        held_out.insert(example.id);
-    file.examples.resize(200);
-    for (const Example& example : make_dataset(file).train) {
-        EXPECT_FALSE(held_out.contains(example.id));
+    EXPECT_NEAR(static_cast<double>(all.dev.size()), 30, 15);
+    EXPECT_NEAR(static_cast<double>(all.calibration.size()), 15, 11);
+    EXPECT_NEAR(static_cast<double>(all.holdout.size()), 45, 20);
+    std::map<std::string, Split> places;
+    for (const Split split : {Split::kTrain, Split::kDev, Split::kCalibration, Split::kHoldout}) {
+        for (const Example& example : all.part(split)) {
+            EXPECT_TRUE(places.emplace(example.id, split).second) << "in two parts";
+        }
     }
+    EXPECT_EQ(places.size(), 300u);
+    file.examples.resize(200);
+    ExampleDataset fewer = make_dataset(file);
+    for (const Split split : {Split::kTrain, Split::kDev, Split::kCalibration, Split::kHoldout}) {
+        for (const Example& example : fewer.part(split)) {
+            EXPECT_EQ(places.at(example.id), split);
+        }
+    }
+}
+
+/// Two tickets that differ in an order number only are one ticket: a reply to the first would be
+/// learned by heart and found again in the second.
+TEST(Dataset, NumbersDoNotMakeExamplesDifferent) {
+    std::vector<Example> examples;
+    for (const char* line : {"invoice 88705 of 22 August was paid and yet a letter came today",
+                             "invoice 91123 of 3 August was paid and yet a letter came today",
+                             "the mast of our boat has a crack above the second spreader"}) {
+        examples.push_back(parse_example(json::parse(openai_line(line, word(1)))).value());
+        examples.back().messages.back().content += " " + std::string(line).substr(0, 12);
+    }
+    EXPECT_THAT(group_examples(examples), testing::ElementsAre(0u, 0u, 2u));
 }
 
 TEST(Dataset, NearDuplicatesNeverCrossASplitAndRepetitionsAreDropped) {
@@ -126,6 +156,8 @@ TEST(Dataset, NearDuplicatesNeverCrossASplitAndRepetitionsAreDropped) {
     for (const Example& example : dataset.holdout)
         EXPECT_FALSE(train.contains(stem(example)));
     for (const Example& example : dataset.dev)
+        EXPECT_FALSE(train.contains(stem(example)));
+    for (const Example& example : dataset.calibration)
         EXPECT_FALSE(train.contains(stem(example)));
 }
 
