@@ -206,14 +206,13 @@ Status each_table(const toml::table& file, const std::string& name, bool is_arra
     return {};
 }
 
-/// Codes as documents get them: "en", "zh".
+/// Codes as documents get them: "en", "zh", "haw".
 Status check_language(const std::string& code, const toml::node& at) {
-    const bool two_letters = code.size() == 2 && std::all_of(code.begin(), code.end(), [](char c) {
-                                 return c >= 'a' && c <= 'z';
-                             });
-    if (two_letters) return {};
+    const bool letters =
+        std::all_of(code.begin(), code.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+    if (letters && (code.size() == 2 || code.size() == 3)) return {};
     return error_at(at,
-                    "workspace.languages: expected ISO 639-1 codes like en, found '" + code + "'");
+                    "workspace.languages: expected ISO 639 codes like en, found '" + code + "'");
 }
 
 Status read_workspace(Table& table, const toml::node& node, WorkspaceConfig& config) {

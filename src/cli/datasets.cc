@@ -46,6 +46,14 @@ Result<StyleData> load_style_data(const ScenarioConfig& scenario) {
     return StyleData{to_style(dataset.train), to_style(dataset.holdout)};
 }
 
+data::CleanOptions clean_options(const WorkspaceConfig& config) {
+    data::CleanOptions options;
+    options.contacts.keep = config.clean.keep;
+    options.contacts.roles = !config.clean.mask_role_addresses;
+    options.names = config.clean.mask_names;
+    return options;
+}
+
 Result<std::string> scenario_file_digest(const ScenarioConfig& scenario) {
     const auto& path = scenario.kind == ScenarioKind::kQa ? scenario.test : scenario.examples;
     if (path.empty()) return std::string();

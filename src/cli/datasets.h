@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cairn/data/clean.h"
 #include "cairn/data/dataset.h"
 #include "cairn/eval/qa_suite.h"
 #include "cairn/eval/style_suite.h"
@@ -24,6 +25,9 @@ struct StyleData {
     std::vector<eval::StyleExample> held_out;
 };
 Result<StyleData> load_style_data(const ScenarioConfig& scenario);
+
+/// What [clean] in cairn.toml says.
+data::CleanOptions clean_options(const WorkspaceConfig& config);
 
 /// SHA-256 of the scenario's own file (test or examples); empty when it names none.
 Result<std::string> scenario_file_digest(const ScenarioConfig& scenario);

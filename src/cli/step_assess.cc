@@ -51,6 +51,8 @@ Result<data::Assessment> assess_qa(Session& session, const ScenarioConfig& scena
         input.questions.push_back(
             {question.question, question.answer, question.quote, question.answerable});
     }
+    input.languages = session.config.languages;
+    input.clean = clean_options(session.config);
     input.retriever = CAIRN_TRY(make_retriever(input.documents));
     return data::assess_qa(scenario.name, input);
 }
@@ -89,6 +91,10 @@ Result<StepResult> run_assess(Session& session, const ScenarioConfig* scenario) 
     input.inputs.push_back({"file", CAIRN_TRY(scenario_file_digest(*scenario))});
     if (scenario->kind == ScenarioKind::kQa) {
         input.inputs.push_back({"documents", CAIRN_TRY(stored_output(session, "ingest")).digest});
+        input.parameters = {{"languages", session.config.languages},
+                            {"keep", session.config.clean.keep},
+                            {"mask_role_addresses", session.config.clean.mask_role_addresses},
+                            {"mask_names", session.config.clean.mask_names}};
     } else {
         input.inputs.push_back({"base_model", CAIRN_TRY(session.base_model_digest())});
     }

@@ -7,6 +7,7 @@
 #include "cairn/base/html_report.h"
 #include "cairn/data/clean.h"
 #include "cairn/data/ingest.h"
+#include "datasets.h"
 #include "pipeline.h"
 
 namespace cairn::cli {
@@ -15,6 +16,18 @@ namespace {
 
 constexpr std::size_t kChangesShown =
     500;  // on the page; the JSON and `cairn clean --changes` have all
+
+/// What people have to decide: which of two numbers is right.
+void add_contradictions(HtmlReport& page, const data::CleanSummary& summary) {
+    std::vector<std::vector<std::string>> rows;
+    for (const data::ContradictionRow& row : summary.contradictions) {
+        rows.push_back({row.open ? "open" : "settled: the older version is left out", row.path_a,
+                        row.sentence_a, row.path_b, row.sentence_b});
+    }
+    if (rows.empty()) return;
+    const std::vector<std::string> columns = {"State", "Document", "says", "Document", "says"};
+    page.table(columns, rows, "The same sentence with other numbers: which one is right?");
+}
 
 std::string changes_page(const Session& session, const data::CleanSummary& summary,
                          const std::vector<data::ChangeRow>& changes) {
@@ -30,6 +43,7 @@ std::string changes_page(const Session& session, const data::CleanSummary& summa
             {kind, static_cast<double>(count), std::to_string(count), Tone::kNeutral, {}});
     }
     page.bars("Changes by kind", bars);
+    add_contradictions(page, summary);
     std::vector<std::vector<std::string>> rows;
     for (const data::ChangeRow& row : changes) {
         if (rows.size() >= kChangesShown) break;
@@ -43,22 +57,30 @@ std::string changes_page(const Session& session, const data::CleanSummary& summa
 }
 
 Result<StepOutput> clean_all(Session& session) {
-    const data::CleanSummary summary =
-        CAIRN_TRY(data::clean_sources(session.store, {}, {}, session.progress));
+    const data::CleanSummary summary = CAIRN_TRY(
+        data::clean_sources(session.store, {}, clean_options(session.config), session.progress));
     const auto changes = CAIRN_TRY(data::list_changes(session.store));
     StepOutput output;
     output.digest = summary.digest;
     output.report = {{"documents_in", summary.documents_in},
                      {"documents_out", summary.documents_out},
                      {"changes", summary.changes},
-                     {"contradictions", summary.contradictions}};
+                     {"contradictions", nlohmann::json::array()}};
+    std::int64_t open = 0;
+    for (const data::ContradictionRow& row : summary.contradictions) {
+        open += row.open ? 1 : 0;
+        output.report["contradictions"].push_back(
+            {{"open", row.open},
+             {"a", {{"path", row.path_a}, {"sentence", row.sentence_a}}},
+             {"b", {{"path", row.path_b}, {"sentence", row.sentence_b}}}});
+    }
     for (const auto& [kind, count] : summary.changes_by_kind) {
         output.report["changes_by_kind"][kind] = count;
     }
     output.html = changes_page(session, summary, changes);
     output.summary =
-        fmt::format("{} of {} documents stay, {} changes, {} contradictions", summary.documents_out,
-                    summary.documents_in, summary.changes, summary.contradictions);
+        fmt::format("{} of {} documents stay, {} changes, {} open contradictions",
+                    summary.documents_out, summary.documents_in, summary.changes, open);
     return output;
 }
 
@@ -72,6 +94,9 @@ Result<StepResult> run_clean(Session& session, const ScenarioConfig*) {
         if (row.reverted) reverted.field(row.change.id);
     }
     input.inputs.push_back({"reverted", reverted.hex()});
+    input.parameters = {{"keep", session.config.clean.keep},
+                        {"mask_role_addresses", session.config.clean.mask_role_addresses},
+                        {"mask_names", session.config.clean.mask_names}};
     return run_step(session, input, [&] { return clean_all(session); });
 }
 

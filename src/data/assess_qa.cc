@@ -30,6 +30,8 @@ constexpr double kTermsFoundMin = 0.7;
 constexpr std::int64_t kQuestionsMin = 10;
 constexpr std::size_t kListMax = 50;
 constexpr double kDuplicateJaccard = 0.8;
+constexpr std::size_t kLanguageWordsMin = 20;  // of fewer the language is a guess
+constexpr std::size_t kDocumentsNamed = 5;
 
 /// Without white space and case: line breaks and layout are no difference.
 std::string squeezed(std::string_view text) {
@@ -73,11 +75,12 @@ class QaAssessor {
     }
 
     Assessment run() {
-        cleaned_ = clean(input_.documents, input_.modified_ns, {});
+        cleaned_ = clean(input_.documents, input_.modified_ns, input_.clean);
         for (const CleanDocument& one : cleaned_.documents) {
             kept_.push_back(one.document);
         }
         corpus_figures();
+        language_figure();
         redundancy_figures();
         contradiction_figure();
         question_figures();
@@ -113,6 +116,42 @@ class QaAssessor {
              fmt::format("{} failed, {} skipped", input_.files_failed, input_.files_skipped), "0",
              "What is in them cannot be answered. `cairn documents` lists each with its reason.",
              "State of each file after ingest.", tone_if(input_.files_failed == 0, Tone::kWarn)});
+    }
+
+    /// Documents in a language that nobody announced: questions will not find them, and whoever
+    /// reads the answers may not read them.
+    void language_figure() {
+        if (input_.languages.empty()) {
+            return;
+        }
+        std::set<std::string> expected(input_.languages.begin(), input_.languages.end());
+        std::set<std::string> unused = expected;
+        std::vector<std::string> others;
+        for (const text::Document& document : input_.documents) {
+            unused.erase(document.language);
+            const bool certain = !document.language.empty() &&
+                                 text::words(document.text).size() >= kLanguageWordsMin;
+            if (certain && !expected.contains(document.language)) {
+                others.push_back(fmt::format("{} ({})", document.path, document.language));
+            }
+        }
+        const auto count = static_cast<double>(others.size());
+        std::string found = std::to_string(others.size());
+        if (others.size() > kDocumentsNamed) {
+            others.resize(kDocumentsNamed);
+            others.emplace_back("...");
+        }
+        found += others.empty() ? "" : fmt::format(": {}", fmt::join(others, ", "));
+        if (!unused.empty()) {
+            found += fmt::format("; no document in {}", fmt::join(unused, ", "));
+        }
+        add("other_languages", count,
+            {"Documents in unexpected languages", found, "0",
+             "Add the language to `languages` in cairn.toml, or move the documents out of the "
+             "source.",
+             fmt::format("Language of each document with at least {} words, against the list {}.",
+                         kLanguageWordsMin, fmt::join(input_.languages, ", ")),
+             tone_if(others.empty(), Tone::kWarn)});
     }
 
     void redundancy_figures() {

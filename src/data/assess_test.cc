@@ -73,6 +73,28 @@ TEST(AssessQa, AnswersInOtherWordsMeanBoth) {
     EXPECT_EQ(assess_qa("handbook", input).verdict, Verdict::kBoth);
 }
 
+/// `languages` in cairn.toml was read and shown, and decided nothing.
+TEST(AssessQa, DocumentsInLanguagesThatNobodyListedAreNamed) {
+    QaInput input = sample_qa();
+    EXPECT_EQ(assess_qa("handbook", input).figure("other_languages"), nullptr) << "any language";
+    std::string german;
+    for (int i = 0; i < 6; ++i)
+        german += "Der Kran hebt Boote bis vierzig Tonnen. ";
+    input.documents.push_back(document("kran.md", german));
+    input.documents.back().language = "de";
+    input.documents.push_back(document("note.md", "Kran kaputt"));
+    input.documents.back().language = "de";  // two words: a guess
+    input.languages = {"en", "zh"};
+    const Assessment assessment = assess_qa("handbook", input);
+    const AssessFigure* figure = assessment.figure("other_languages");
+    ASSERT_NE(figure, nullptr);
+    EXPECT_EQ(figure->value, 1);
+    EXPECT_EQ(figure->shown.value, "1: kran.md (de); no document in zh");
+    EXPECT_EQ(figure->shown.tone, Tone::kWarn);
+    input.languages = {"en", "de"};
+    EXPECT_EQ(assess_qa("handbook", input).figure("other_languages")->shown.tone, Tone::kGood);
+}
+
 TEST(AssessQa, TheRetrieverIsTheOneGiven) {
     QaInput input = sample_qa();
     int asked = 0;

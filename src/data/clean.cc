@@ -4,11 +4,11 @@
 #include "cairn/data/clean.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 
 #include "cairn/base/hash.h"
 #include "cairn/data/personal_data.h"
+#include "person_names.h"
 #include "text_edits.h"
 
 namespace cairn::data {
@@ -32,29 +32,6 @@ class Pseudonyms {
     std::map<std::string, int> counts_;
     std::vector<Pseudonym> list_;
 };
-
-std::string digits_of(std::string_view text) {
-    std::string digits;
-    for (char c : text) {
-        if (std::isdigit(static_cast<unsigned char>(c)) != 0) {
-            digits += c;
-        }
-    }
-    return digits;
-}
-
-bool is_kept(const PersonalDataHit& hit, const std::vector<std::string>& keep) {
-    return std::any_of(keep.begin(), keep.end(), [&hit](std::string rule) {
-        std::transform(rule.begin(), rule.end(), rule.begin(),
-                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        if (hit.kind == "EMAIL") {
-            return rule.starts_with("@") ? hit.key.ends_with(rule) : hit.key == rule;
-        }
-        std::string digits = digits_of(rule);
-        return hit.kind == "PHONE" && !digits.empty() && rule.find('@') == std::string::npos &&
-               digits_of(hit.key).starts_with(digits);
-    });
-}
 
 /// Places that are taken, to keep edits apart.
 class Taken {
@@ -81,12 +58,10 @@ class Cleaner {
                                                 : std::vector<Edit>());
             texts_.push_back(apply_edits(document.text, unicode_.back()));
         }
+        learn_names();
         find_who_stays();
-        boilerplate_.resize(documents_.size());
-        if (options_.boilerplate) {
-            boilerplate_ = boilerplate_edits(documents_, texts_, stays_);
-        }
-        result_.contradictions = find_contradictions(documents_, texts_);
+        boilerplate_ = find_boilerplate(documents_, texts_, stays_);
+        result_.contradictions = find_contradictions(documents_, texts_, boilerplate_);
         for (std::size_t i = 0; i < documents_.size(); ++i) {
             clean_one(i);
         }
@@ -100,6 +75,17 @@ class Cleaner {
     }
 
   private:
+    /// Names are looked for in the source that announces them only.
+    void learn_names() {
+        std::map<std::string, std::vector<std::string_view>> sources;
+        for (std::size_t i = 0; options_.names && i < documents_.size(); ++i) {
+            sources[documents_[i].source].push_back(texts_[i].text);
+        }
+        for (const auto& [source, texts] : sources) {
+            names_.emplace(source, PersonNames(texts));
+        }
+    }
+
     void find_who_stays() {
         stays_.assign(documents_.size(), true);
         if (!options_.duplicates) {
@@ -155,7 +141,10 @@ class Cleaner {
     /// All edits of one document on its original text, without overlaps; lists each as a change.
     std::vector<Edit> settle(std::size_t i) {
         std::vector<Edit> wanted;
-        for (Edit& edit : boilerplate_[i]) {
+        if (!options_.boilerplate) {
+            boilerplate_[i].edits.clear();
+        }
+        for (Edit& edit : boilerplate_[i].edits) {
             edit.span = texts_[i].map.to_original(edit.span);
             wanted.push_back(std::move(edit));
         }
@@ -187,8 +176,14 @@ class Cleaner {
 
     void mask(std::size_t i, std::vector<Edit>& wanted) {
         const std::string& text = texts_[i].text;
-        for (const PersonalDataHit& hit : find_personal_data(text)) {
-            if (is_kept(hit, options_.keep)) {
+        std::vector<PersonalDataHit> hits = find_personal_data(text);
+        if (const auto names = names_.find(documents_[i].source); names != names_.end()) {
+            for (PersonalDataHit& hit : names->second.find(text)) {
+                hits.push_back(std::move(hit));  // behind the others: an address keeps its kind
+            }
+        }
+        for (const PersonalDataHit& hit : hits) {
+            if (is_public(hit, options_.contacts)) {
                 continue;
             }
             bool secret = hit.kind == "SECRET";
@@ -215,10 +210,11 @@ class Cleaner {
     const CleanOptions& options_;
     std::vector<std::vector<Edit>> unicode_;
     std::vector<EditedText> texts_;  ///< after the Unicode step
-    std::vector<std::vector<Edit>> boilerplate_;
+    std::vector<Boilerplate> boilerplate_;
     std::map<std::size_t, Change> left_out_;
     std::vector<bool> stays_;
     std::map<std::pair<ChangeKind, std::string>, int> counts_;
+    std::map<std::string, PersonNames> names_;  ///< by source; empty when they stay
     Pseudonyms pseudonyms_;
     CleanResult result_;
 };

@@ -116,43 +116,50 @@ void count_units(const std::vector<Unit>& units, std::size_t document,
 
 }  // namespace
 
-std::vector<std::vector<Edit>> boilerplate_edits(const std::vector<text::Document>& documents,
-                                                 const std::vector<EditedText>& texts,
-                                                 const std::vector<bool>& stays) {
+std::vector<Boilerplate> find_boilerplate(const std::vector<text::Document>& documents,
+                                          const std::vector<EditedText>& texts,
+                                          const std::vector<bool>& stays) {
     std::map<std::string, std::vector<std::size_t>> by_source;
     for (std::size_t i = 0; i < documents.size(); ++i) {
-        if (stays[i]) {
-            by_source[documents[i].source].push_back(i);
-        }
+        by_source[documents[i].source].push_back(i);
     }
-    std::vector<std::vector<Edit>> edits(documents.size());
+    std::vector<Boilerplate> found(documents.size());
     for (const auto& [source, members] : by_source) {
         std::map<std::uint64_t, Seen> seen;
         std::vector<std::vector<Unit>> units;
+        std::size_t total = 0;
         for (std::size_t i : members) {
             units.push_back(units_of(documents[i], texts[i]));
-            count_units(units.back(), i, seen);
+            if (stays[i]) {
+                count_units(units.back(), i, seen);
+                ++total;
+            }
         }
-        auto total = static_cast<double>(members.size());
-        auto least =
-            static_cast<std::size_t>(std::max(kDocumentsMin, std::ceil(kShareMin * total)));
+        auto least = static_cast<std::size_t>(
+            std::max(kDocumentsMin, std::ceil(kShareMin * static_cast<double>(total))));
+        std::erase_if(seen, [&](const auto& entry) { return entry.second.documents < least; });
         for (std::size_t m = 0; m < members.size(); ++m) {
+            Boilerplate& own = found[members[m]];
             std::int64_t covered = -1;
             for (const Unit& unit : units[m]) {
-                const Seen& entry = seen[unit.key];
-                bool repeats = entry.documents >= least && entry.first != members[m];
-                if (repeats && unit.span.begin >= covered) {
-                    edits[members[m]].push_back(
-                        {unit.whole, "", ChangeKind::kBoilerplate,
-                         std::to_string(entry.documents) + " of " + std::to_string(members.size()) +
-                             " documents of the source repeat this line; it stays in " +
-                             documents[entry.first].path});
-                    covered = unit.whole.end;
+                const auto entry = seen.find(unit.key);
+                if (entry == seen.end() || unit.span.begin < covered) {
+                    continue;
+                }
+                covered = unit.whole.end;
+                own.spans.push_back(unit.span);
+                if (stays[members[m]] && entry->second.first != members[m]) {
+                    own.edits.push_back({unit.whole, "", ChangeKind::kBoilerplate,
+                                         std::to_string(entry->second.documents) + " of " +
+                                             std::to_string(total) +
+                                             " documents of the source repeat this line; it "
+                                             "stays in " +
+                                             documents[entry->second.first].path});
                 }
             }
         }
     }
-    return edits;
+    return found;
 }
 
 }  // namespace cairn::data

@@ -142,12 +142,32 @@ Result<text::Document> read_clean(store::Store& store, const store::Statement& r
     return document;
 }
 
+std::vector<ContradictionRow> readable(const Corpus& corpus, const CleanResult& result) {
+    std::map<std::string_view, const text::Document*> by_id;
+    for (const text::Document& document : corpus.documents) {
+        by_id[document.id] = &document;
+    }
+    std::set<std::string_view> stays;
+    for (const CleanDocument& clean : result.documents) {
+        stays.insert(clean.document.id);
+    }
+    std::vector<ContradictionRow> rows;
+    for (const Contradiction& one : result.contradictions) {
+        const text::Document& a = *by_id.at(one.document_a);
+        const text::Document& b = *by_id.at(one.document_b);
+        rows.push_back({a.path, std::string(one.span_a.of(a.text)), b.path,
+                        std::string(one.span_b.of(b.text)),
+                        stays.contains(a.id) && stays.contains(b.id)});
+    }
+    return rows;
+}
+
 CleanSummary summarise(const Corpus& corpus, const CleanResult& result) {
     CleanSummary summary;
     summary.documents_in = static_cast<std::int64_t>(corpus.documents.size());
     summary.documents_out = static_cast<std::int64_t>(result.documents.size());
     summary.changes = static_cast<std::int64_t>(result.changes.size());
-    summary.contradictions = static_cast<std::int64_t>(result.contradictions.size());
+    summary.contradictions = readable(corpus, result);
     summary.digest = result.digest;
     for (ChangeKind kind : kKinds) {
         auto count = std::count_if(result.changes.begin(), result.changes.end(),

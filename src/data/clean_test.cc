@@ -178,6 +178,27 @@ TEST(CleanDuplicates, FootersWithPageNumbersDoNotContradict) {
     EXPECT_THAT(clean(documents, {}, {}).contradictions, IsEmpty());
 }
 
+/// Three PDFs of the sample company "contradicted" each other: their page line and the line below
+/// it, which 26 documents repeat, made one sentence that only the PDFs had in common.
+TEST(CleanDuplicates, APageLineThatRunsIntoAnotherLineDoesNotContradict) {
+    std::vector<text::Document> documents;
+    for (int i = 0; i < 6; ++i) {
+        const std::string n = std::to_string(i);
+        const std::string own = "Text " + std::string(1, static_cast<char>('a' + i)) + " alone.\n";
+        // Three have the two lines together, three apart; the last number differs everywhere.
+        const std::string page = "Harbour and Finch internal page 1 of " + n + "\n";
+        const std::string secret = "Confidential: for staff of Harbour and Finch only.\n";
+        documents.push_back(document("d" + n, i < 3 ? own + page + secret : page + own + secret));
+    }
+    EXPECT_THAT(clean(documents, {}, {.duplicates = false}).contradictions, IsEmpty());
+    EXPECT_THAT(clean(documents, {}, {.boilerplate = false, .duplicates = false}).contradictions,
+                IsEmpty());
+    // A rule that stands beside such lines is still compared.
+    documents[0].text += "The meal allowance on a business trip is 32 euro.\n";
+    documents[1].text += "The meal allowance on a business trip is 38 euro.\n";
+    EXPECT_EQ(clean(documents, {}, {.duplicates = false}).contradictions.size(), 1U);
+}
+
 TEST(CleanDuplicates, NearCopiesWithTheSameNumbersAreNearDuplicates) {
     CleanResult result =
         clean({document("a.md", std::string(kPolicy)),
@@ -229,9 +250,22 @@ TEST(CleanPersonalData, TheSameValueHasTheSamePseudonymEverywhere) {
 
 TEST(CleanPersonalData, PublicAddressesMayStay) {
     std::string text = "Call +44 20 7946 0100 or +49 30 23125 266, write info@x.de or me@y.de\n";
-    CleanResult result = clean({document("a.txt", text)}, {}, {.keep = {"@X.de", "+44 20 7946"}});
+    CleanResult result =
+        clean({document("a.txt", text)}, {}, {.contacts = {.keep = {"@X.de", "+44 20 7946"}}});
     EXPECT_EQ(result.documents[0].document.text,
               "Call +44 20 7946 0100 or [PHONE_1], write info@x.de or [EMAIL_1]\n");
+}
+
+/// Masked support addresses made the assistant answer "write to [EMAIL_3]". An address of a role
+/// belongs to no person; one that begins like a role does.
+TEST(CleanPersonalData, AddressesOfRolesStayUnlessTheyAreMaskedOnDemand) {
+    const std::string text =
+        "Write to help@x.de, sales-team.uk@x.de, info.mueller@x.de, sal@x.de\n";
+    CleanResult result = clean({document("a.txt", text)}, {}, {});
+    EXPECT_EQ(result.documents[0].document.text,
+              "Write to help@x.de, sales-team.uk@x.de, [EMAIL_1], [EMAIL_2]\n");
+    result = clean({document("a.txt", text)}, {}, {.contacts = {.roles = false}});
+    EXPECT_EQ(result.pseudonyms.size(), 4U);
 }
 
 TEST(Clean, ChangesAreListedWithPlaceAndDigestAndCanBeTakenBack) {

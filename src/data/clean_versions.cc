@@ -83,6 +83,14 @@ std::vector<NumberedSentence> numbered_sentences(std::string_view text) {
     return found;
 }
 
+/// `spans` in order and apart.
+bool overlaps(const std::vector<text::Span>& spans, const text::Span& one) {
+    const auto next =
+        std::upper_bound(spans.begin(), spans.end(), one.begin,
+                         [](std::int64_t at, const text::Span& span) { return at < span.end; });
+    return next != spans.end() && next->begin < one.end;
+}
+
 struct Place {
     std::size_t document;
     NumberedSentence sentence;
@@ -397,7 +405,8 @@ std::vector<LeftOut> find_left_out(const std::vector<text::Document>& documents,
 }
 
 std::vector<Contradiction> find_contradictions(const std::vector<text::Document>& documents,
-                                               const std::vector<EditedText>& texts) {
+                                               const std::vector<EditedText>& texts,
+                                               const std::vector<Boilerplate>& boilerplate) {
     std::unordered_map<std::uint64_t, std::vector<Place>> places;
     std::vector<std::uint64_t> order;  // of first appearance, so that the result is the same always
     for (std::size_t i = 0; i < documents.size(); ++i) {
@@ -405,6 +414,9 @@ std::vector<Contradiction> find_contradictions(const std::vector<text::Document>
             continue;  // rows of a table differ in their numbers by nature
         }
         for (NumberedSentence& sentence : numbered_sentences(texts[i].text)) {
+            if (overlaps(boilerplate[i].spans, sentence.span)) {
+                continue;
+            }
             std::vector<Place>& same = places[sentence.key];
             if (same.empty()) {
                 order.push_back(sentence.key);

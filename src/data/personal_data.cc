@@ -164,10 +164,13 @@ const re2::RE2& compiled(std::size_t rule) {
 }
 
 std::string key_of(std::string_view value) {
+    // A hyphen is a separator in numbers and a letter in addresses.
+    const bool address = value.find('@') != std::string_view::npos;
     std::string key;
     for (char c : value) {
-        bool keeps = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '@' || c == '.' ||
-                     c == '_' || c == '+' || static_cast<unsigned char>(c) >= 0x80;
+        bool keeps = (c == '-' && address) || std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                     c == '@' || c == '.' || c == '_' || c == '+' ||
+                     static_cast<unsigned char>(c) >= 0x80;
         if (keeps) {
             key += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
         }

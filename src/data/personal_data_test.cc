@@ -104,6 +104,8 @@ TEST(PersonalData, TheSamePersonHasOneKey) {
     ASSERT_EQ(one.size(), 1U);
     ASSERT_EQ(two.size(), 1U);
     EXPECT_EQ(one[0].key, two[0].key);
+    EXPECT_NE(find_personal_data("a-b@c.de")[0].key, find_personal_data("ab@c.de")[0].key)
+        << "two mailboxes had one pseudonym";
     EXPECT_EQ(find_personal_data("A@B.DE")[0].key, find_personal_data("a@b.de")[0].key);
 }
 

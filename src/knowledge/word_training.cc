@@ -194,7 +194,7 @@ WordVectors WordTrainer::train(const ProgressSink& sink) {
                     }
                 }
             }
-            progress.advance(static_cast<std::int64_t>(text.size()));
+            progress.set(static_cast<std::int64_t>(done));  // with the words that were left out
             text.clear();
         }
     }

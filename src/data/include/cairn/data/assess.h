@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cairn/base/html_report.h"
+#include "cairn/data/clean.h"
 #include "cairn/data/examples.h"
 #include "cairn/text/document.h"
 
@@ -62,6 +63,8 @@ struct QaInput {
     Retriever retriever;                    ///< empty: the lexical one over the cleaned texts
     std::int64_t files_failed = 0;
     std::int64_t files_skipped = 0;
+    std::vector<std::string> languages;  ///< ISO 639-1 codes that are expected; empty: any
+    CleanOptions clean;
 };
 Assessment assess_qa(std::string_view scenario, const QaInput& input);
 

@@ -13,6 +13,7 @@
 
 #include "cairn/base/progress.h"
 #include "cairn/base/result.h"
+#include "cairn/data/personal_data.h"
 #include "cairn/store/store.h"
 #include "cairn/text/document.h"
 
@@ -21,11 +22,10 @@ namespace cairn::data {
 struct CleanOptions {
     bool unicode = true;
     bool boilerplate = true;
-    bool duplicates = true;     ///< exact, near, old versions
-    bool personal_data = true;  ///< e-mail, phone, IBAN, card, resident number, IP, secrets
-    /// Personal data that is public on purpose and stays: "info@x.example", "@x.example" (a whole
-    /// domain), "+44 20 7946" (all numbers that begin so). Secrets never stay.
-    std::vector<std::string> keep;
+    bool duplicates = true;          ///< exact, near, old versions
+    bool personal_data = true;       ///< e-mail, phone, IBAN, card, resident number, IP, secrets
+    PublicContacts contacts;         ///< what stays of it
+    bool names = false;              ///< names of persons too, see person_names.h
     std::set<std::string> reverted;  ///< change ids that are not made (again)
 };
 
@@ -98,12 +98,21 @@ CleanResult clean(const std::vector<text::Document>& documents,
 
 // --- in the store ---
 
+/// A contradiction as people read it.
+struct ContradictionRow {
+    std::string path_a;
+    std::string sentence_a;
+    std::string path_b;
+    std::string sentence_b;
+    bool open = true;  ///< false: one of the two was left out as the older version
+};
+
 struct CleanSummary {
     std::int64_t documents_in = 0;
     std::int64_t documents_out = 0;
     std::int64_t changes = 0;
     std::vector<std::pair<std::string, std::int64_t>> changes_by_kind;
-    std::int64_t contradictions = 0;
+    std::vector<ContradictionRow> contradictions;
     std::string digest;
 };
 

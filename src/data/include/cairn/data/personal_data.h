@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Finds personal data and secrets in text by pattern and checksum. Names of people are not found:
-// without a model that costs more false alarms than it saves.
+// Finds personal data and secrets in text by pattern and checksum. Names of persons need the whole
+// source: see person_names.h.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 namespace cairn::data {
 
 struct PersonalDataHit {
-    std::string kind;  ///< EMAIL, PHONE, IBAN, CARD, CN_ID, IP, SECRET
+    std::string kind;  ///< EMAIL, PHONE, IBAN, CARD, CN_ID, IP, SECRET, PERSON
     std::string rule;  ///< what matched: "e-mail address", "AWS access key", ...
     text::Span span;
     std::string key;  ///< the value without spaces and case: the same for the same person
@@ -20,6 +20,17 @@ struct PersonalDataHit {
 
 /// In order, without overlaps (a secret wins over a card, a card over a phone number).
 std::vector<PersonalDataHit> find_personal_data(std::string_view text);
+
+/// Contact data that is public on purpose.
+struct PublicContacts {
+    /// "info@x.example", "@x.example" (a whole domain), "+44 20 7946" (all numbers that begin so).
+    std::vector<std::string> keep;
+    bool roles = true;  ///< addresses that name a function, see is_role_address
+};
+/// Secrets, accounts, cards, resident numbers and network addresses never are.
+bool is_public(const PersonalDataHit& hit, const PublicContacts& contacts);
+/// "info@...", "sales-team.uk@...": a function and nothing else stands before the @.
+bool is_role_address(std::string_view address);
 
 /// Checksum rules, on their own for tests and other rooms. Spaces and hyphens are skipped.
 bool is_valid_card(std::string_view number);    ///< Luhn, known prefix and length
