@@ -4,6 +4,7 @@
 // registry.cc lists it.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@ struct ArchSpec {
     const HfMapping* hf = nullptr;  ///< null: not read from Hugging Face directories
 };
 
+std::span<const ArchSpec* const> all_archs();
 /// nullptr when the architecture is not known.
 const ArchSpec* find_arch(std::string_view name);
 /// "llama, ..." for error messages.

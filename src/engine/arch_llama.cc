@@ -2,6 +2,7 @@
 // Llama: RMSNorm before attention and feed-forward, grouped-query attention with interleaved RoPE,
 // SwiGLU; with experts it is Mixtral. Also what Mistral, Yi, SmolLM2 and TinyLlama files use.
 #include "arch.h"
+#include "hf_mapping.h"
 
 namespace cairn::engine {
 namespace {
@@ -66,6 +67,20 @@ std::vector<TensorSpec> tensors(const ModelConfig& c) {
     return list.take();
 }
 
+constexpr std::string_view kClasses[] = {"LlamaForCausalLM", "MistralForCausalLM",
+                                         "MixtralForCausalLM"};
+constexpr HfName kKeys[] = {
+    {"num_local_experts", "expert_count"},
+    {"num_experts_per_tok", "expert_used_count"},
+};
+constexpr HfName kTensors[] = {
+    {"block_sparse_moe.gate", "ffn_gate_inp"},
+    {"block_sparse_moe.experts.#.w1", "ffn_gate_exps"},
+    {"block_sparse_moe.experts.#.w2", "ffn_down_exps"},
+    {"block_sparse_moe.experts.#.w3", "ffn_up_exps"},
+};
+const HfMapping kHf = {.classes = kClasses, .keys = kKeys, .tensors = kTensors};
+
 }  // namespace
 
 extern const ArchSpec kLlamaArch;
@@ -75,6 +90,7 @@ const ArchSpec kLlamaArch = {
     .read_config = read_config,
     .tensors = tensors,
     .write_config = write_config,
+    .hf = &kHf,
 };
 
 }  // namespace cairn::engine

@@ -95,7 +95,12 @@ Result<std::vector<std::int64_t>> KeyReader::per_layer(std::string_view name, st
         const auto value = static_cast<std::int64_t>(CAIRN_TRY(file_.get_u32(full)));
         return std::vector<std::int64_t>(static_cast<std::size_t>(layers), value);
     }
-    std::vector<std::int64_t> values = CAIRN_TRY(file_.get_integers(full));
+    std::vector<std::int64_t> values;
+    if (const auto* flags = std::get_if<std::vector<bool>>(&found->second)) {
+        values.assign(flags->begin(), flags->end());
+    } else {
+        values = CAIRN_TRY(file_.get_integers(full));
+    }
     if (std::ssize(values) != layers) {
         return make_error(Code::kInvalid, fmt::format("{}: expected one value or {}, found {}",
                                                       full, layers, values.size()));

@@ -14,13 +14,15 @@
 #include "cairn/format/gguf.h"
 #include "cairn/format/tokenizer_gguf.h"
 #include "cairn/text/chat_template.h"
+#include "hf_model.h"
+#include "tensor_list.h"
 
 namespace cairn::engine {
 
 struct Model::State {
-    MappedFile file;  ///< one of these two holds the bytes
-    std::string memory;
-    std::span<const std::byte> bytes;
+    MappedFile file;                   ///< of a single file
+    std::string memory;                ///< or in memory; of a directory its config
+    std::span<const std::byte> bytes;  ///< of one of these two; empty: shards or a directory
     std::optional<format::GgufFile> gguf;
     std::optional<text::Tokenizer> tokenizer;
     ModelConfig config;
@@ -37,6 +39,8 @@ struct Model::State {
     Status add(const TensorSpec& spec);
     Status add_experts(const TensorSpec& spec, Weight& weight);
     void split_latent();
+    Status open(const std::filesystem::path& path);
+    std::string hash() const;
 };
 
 namespace {
@@ -75,17 +79,9 @@ Result<Weight> bind(const format::GgufFile& file, const TensorSpec& spec) {
     return weight;
 }
 
-/// Older files and Hugging Face directories hold one tensor for each expert:
-/// "blk.3.ffn_gate_exps.weight" is "blk.3.ffn_gate.0.weight" and so on.
-std::string expert_name(const TensorSpec& spec, std::int64_t expert) {
-    std::string name = spec.name;
-    const std::size_t at = name.find("_exps.");
-    return at == std::string::npos ? name : name.replace(at, 5, fmt::format(".{}", expert));
-}
-
 bool is_split(const format::GgufFile& file, const TensorSpec& spec) {
     return spec.experts != 0 && !spec.is_bias && file.find_tensor(spec.name) == nullptr &&
-           file.find_tensor(expert_name(spec, 0)) != nullptr;
+           file.find_tensor(expert_tensor_name(spec, 0)) != nullptr;
 }
 
 bool is_expert(Slot slot) {
@@ -102,7 +98,7 @@ Status refuse_unknown_tensors(const format::GgufFile& file, const std::vector<Te
             continue;
         }
         for (std::int64_t expert = 0; expert < spec.experts; ++expert)
-            known.insert(expert_name(spec, expert));
+            known.insert(expert_tensor_name(spec, expert));
     }
     for (const format::GgufTensor& tensor : file.tensors()) {
         if (known.contains(tensor.name)) continue;
@@ -142,6 +138,19 @@ Status Model::State::add(const TensorSpec& spec) {
     return {};
 }
 
+/// Of a single file its bytes, of other models the names and bytes of all tensors.
+std::string Model::State::hash() const {
+    const auto text = [](std::span<const std::byte> data) {
+        return std::string_view(reinterpret_cast<const char*>(data.data()), data.size());
+    };
+    if (!bytes.empty()) return sha256_hex(text(bytes));
+    Sha256 sum;
+    sum.field(memory);
+    for (const format::GgufTensor& tensor : gguf->tensors())
+        sum.field(tensor.name).field(text(tensor.bytes));
+    return sum.hex();
+}
+
 Status Model::State::add_experts(const TensorSpec& spec, Weight& place) {
     std::vector<const void*>& data = expert_data.emplace_back();
     const float* bias = place.bias;
@@ -153,7 +162,7 @@ Status Model::State::add_experts(const TensorSpec& spec, Weight& place) {
     }
     for (std::int64_t expert = std::ssize(data); expert < spec.experts; ++expert) {
         TensorSpec one = spec;
-        one.name = expert_name(spec, expert);
+        one.name = expert_tensor_name(spec, expert);
         one.experts = 0;
         const Weight weight = CAIRN_TRY(bind(*gguf, one));
         if (expert > 0 && weight.dtype != place.dtype) {
@@ -212,10 +221,27 @@ void Model::State::split_latent() {
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Model::~Model() = default;
 
+/// Opens a file, the shards behind a first one, or a Hugging Face directory.
+Status Model::State::open(const std::filesystem::path& path) {
+    std::error_code failure;
+    if (std::filesystem::is_directory(path, failure)) {
+        const format::HfDirectory directory = CAIRN_TRY(format::HfDirectory::open(path));
+        gguf = CAIRN_TRY(gguf_from_directory(directory));
+        tokenizer = CAIRN_TRY(tokenizer_from_directory(directory));
+        memory = directory.config().dump();
+        return {};
+    }
+    gguf = CAIRN_TRY(format::GgufFile::open(path));
+    if (!gguf->has("split.count")) file = CAIRN_TRY(MappedFile::open(path));
+    bytes = file.bytes();
+    return {};
+}
+
 Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& path) {
     auto state = std::make_unique<State>();
-    state->file = CAIRN_TRY(MappedFile::open(path));
-    state->bytes = state->file.bytes();
+    if (const Status opened = state->open(path); !opened) {
+        return opened.error().with_context(path.string());
+    }
     auto model = build(std::move(state));
     if (!model) return model.error().with_context(path.string());
     return model;
@@ -225,15 +251,15 @@ Result<std::shared_ptr<const Model>> Model::from_bytes(std::string gguf) {
     auto state = std::make_unique<State>();
     state->memory = std::move(gguf);
     state->bytes = std::as_bytes(std::span(state->memory));
+    state->gguf = CAIRN_TRY(format::GgufFile::parse(state->bytes));
     return build(std::move(state));
 }
 
 Result<std::shared_ptr<const Model>> Model::build(std::unique_ptr<State> state) {
-    state->gguf = CAIRN_TRY(format::GgufFile::parse(state->bytes));
     const format::GgufFile& file = *state->gguf;
     state->config = CAIRN_TRY(read_model_config(file));
     state->name = CAIRN_TRY(file.get_string_or("general.name", ""));
-    state->tokenizer = CAIRN_TRY(format::tokenizer_from_gguf(file));
+    if (!state->tokenizer) state->tokenizer = CAIRN_TRY(format::tokenizer_from_gguf(file));
     if (state->tokenizer->vocabulary_size() > state->config.vocabulary) {
         return make_error(Code::kInvalid, fmt::format("tokenizer has {} tokens, the model has {}",
                                                       state->tokenizer->vocabulary_size(),
@@ -291,11 +317,12 @@ std::int64_t Model::weight_bytes() const {
 }
 
 const std::string& Model::digest() const {
-    std::call_once(state_->digest_once, [this] {
-        const auto* data = reinterpret_cast<const char*>(state_->bytes.data());
-        state_->digest = sha256_hex(std::string_view(data, state_->bytes.size()));
-    });
+    std::call_once(state_->digest_once, [this] { state_->digest = state_->hash(); });
     return state_->digest;
+}
+
+void Model::know_digest(std::string digest) const {
+    std::call_once(state_->digest_once, [&] { state_->digest = std::move(digest); });
 }
 
 const format::GgufFile& Model::file() const {

@@ -7,13 +7,26 @@
 
 namespace cairn::engine {
 
+extern const ArchSpec kGemma2Arch;
+extern const ArchSpec kGemma3Arch;
+extern const ArchSpec kGraniteArch;
 extern const ArchSpec kLlamaArch;
+extern const ArchSpec kPhi3Arch;
+extern const ArchSpec kQwen2Arch;
+extern const ArchSpec kQwen3Arch;
+extern const ArchSpec kQwen3MoeArch;
+extern const ArchSpec kSmolLm3Arch;
 
 namespace {
 constexpr std::array kArchs = {
-    &kLlamaArch,
+    &kLlamaArch, &kGemma2Arch, &kGemma3Arch,   &kGraniteArch, &kPhi3Arch,
+    &kQwen2Arch, &kQwen3Arch,  &kQwen3MoeArch, &kSmolLm3Arch,
 };
 }  // namespace
+
+std::span<const ArchSpec* const> all_archs() {
+    return kArchs;
+}
 
 const ArchSpec* find_arch(std::string_view name) {
     for (const ArchSpec* arch : kArchs) {

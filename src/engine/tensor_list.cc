@@ -99,6 +99,12 @@ void TensorList::expert_matrices() {
     matrix("ffn_down_shexp", Slot::kSharedDown, width, e.shared_ff_width);
 }
 
+std::string expert_tensor_name(const TensorSpec& spec, std::int64_t expert) {
+    std::string name = spec.name;
+    const std::size_t at = name.find("_exps.");
+    return at == std::string::npos ? name : name.replace(at, 5, fmt::format(".{}", expert));
+}
+
 std::vector<TensorSpec> decoder_tensors(const ModelConfig& config,
                                         void (*add_layer)(TensorList& list, const ModelConfig& c,
                                                           const LayerShape& shape)) {

@@ -2,6 +2,7 @@
 // Writes the list of tensors of an architecture in the names of GGUF files.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,6 +46,10 @@ class TensorList {
     std::int64_t layer_ = -1;
     std::vector<TensorSpec> specs_;
 };
+
+/// Older files and Hugging Face directories hold one tensor for each expert:
+/// "blk.3.ffn_gate_exps.weight" is "blk.3.ffn_gate.0.weight" and so on.
+std::string expert_tensor_name(const TensorSpec& spec, std::int64_t expert);
 
 /// Embedding, what `add_layer` says of each layer, norm and head.
 std::vector<TensorSpec> decoder_tensors(const ModelConfig& config,

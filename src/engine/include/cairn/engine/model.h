@@ -45,8 +45,10 @@ using Layer = std::array<Weight, static_cast<std::size_t>(kSlotCount)>;
 
 class Model {
   public:
-    /// Maps a GGUF file. Errors: those of GgufFile, read_model_config and tokenizer_from_gguf, and
-    /// kInvalid for a missing or misshapen tensor ("tensor X: expected [..], file has [..]").
+    /// Maps a GGUF file, the shards of a model when `path` is the first, or the weights of a
+    /// Hugging Face directory. Errors: those of GgufFile, read_model_config and
+    /// tokenizer_from_gguf, and kInvalid for a missing or misshapen tensor ("tensor X: expected
+    /// [..], file has [..]").
     static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path);
     /// The same over the bytes of a GGUF file in memory (tests, training).
     static Result<std::shared_ptr<const Model>> from_bytes(std::string gguf);
@@ -58,8 +60,11 @@ class Model {
     bool has_chat() const;            ///< the tokenizer has the chat markers
     std::int64_t parameter_count() const;
     std::int64_t weight_bytes() const;  ///< that one decoded token has to read (chosen experts)
-    /// SHA-256 of the file in hex, computed at the first call. Thread-safe.
+    /// SHA-256 of the file in hex (of shards and directories: of all tensors), computed at the
+    /// first call, which reads everything. Thread-safe.
     const std::string& digest() const;
+    /// Saves that reading to a caller who remembers the digest by path, size and time.
+    void know_digest(std::string digest) const;
     /// Metadata and tensors as they were read; the weights below point into its tensors.
     const format::GgufFile& file() const;
 
