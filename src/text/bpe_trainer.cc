@@ -12,6 +12,7 @@
 #include "byte_alphabet.h"
 #include "cairn/base/hash.h"
 #include "cairn/base/limits.h"
+#include "cairn/text/chat_template.h"
 #include "merge_table.h"
 #include "pre_tokenizer.h"
 
@@ -197,12 +198,6 @@ TokenId special_id(const BpeTrainOptions& options, const std::string& name) {
     return static_cast<TokenId>(found - options.special_tokens.begin());
 }
 
-/// For other programs that read the file; Cairn renders by chat_template.cc.
-constexpr std::string_view kChatTemplate =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
-    "+ '<|im_end|>' + "
-    "'\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
-
 }  // namespace
 
 struct BpeTrainer::State {
@@ -266,7 +261,7 @@ Result<TokenizerParts> BpeTrainer::train() const {
     parts.add_bos = parts.bos != kNoToken;
     const bool chat = special_id(options, "<|im_start|>") != kNoToken &&
                       special_id(options, "<|im_end|>") != kNoToken;
-    if (chat) parts.chat_template = kChatTemplate;
+    if (chat) parts.chat_template = builtin_template("chatml");
     return parts;
 }
 

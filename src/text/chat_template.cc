@@ -1,66 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
-// One turn at a time: marker id, role and line end, content, marker id, line end. Header and
-// content are encoded apart, as they are when the model generates behind an opened turn.
+// A compiled template with what it can do; models share one compilation.
 #include "cairn/text/chat_template.h"
 
 #include <fmt/format.h>
+
+#include <mutex>
+
+#include "chat_context.h"
 
 namespace cairn::text {
 namespace {
 
 constexpr std::string_view kStart = "<|im_start|>";
 constexpr std::string_view kEnd = "<|im_end|>";
+constexpr std::size_t kKeptMax = 16;  // compiled templates of models in memory
 
-std::optional<TokenId> marker(const Tokenizer& tokenizer, std::string_view name) {
-    const auto id = tokenizer.id_of(name);
-    return id && tokenizer.is_special(*id) ? id : std::nullopt;
-}
-
-void append(RenderedChat& chat, std::span<const TokenId> ids, bool trainable) {
-    chat.ids.insert(chat.ids.end(), ids.begin(), ids.end());
-    chat.trainable.insert(chat.trainable.end(), ids.size(), trainable ? 1 : 0);
+std::string token_text(const Tokenizer& tokenizer, TokenId id) {
+    if (id < 0 || id >= tokenizer.vocabulary_size()) return {};
+    return tokenizer.parts().tokens[static_cast<std::size_t>(id)];
 }
 
 }  // namespace
 
-bool has_chat_tokens(const Tokenizer& tokenizer) {
-    return marker(tokenizer, kStart) && marker(tokenizer, kEnd);
+struct ChatTemplate::State {
+    std::string source;
+    std::string bos;
+    std::string eos;
+    JinjaTemplate compiled;
+    ChatAbilities abilities;
+};
+
+ChatTemplate::ChatTemplate(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+
+Result<ChatTemplate> ChatTemplate::compile(std::string_view source, std::string_view bos,
+                                           std::string_view eos) {
+    JinjaTemplate compiled = CAIRN_TRY(JinjaTemplate::compile(source));
+    ChatAbilities abilities = CAIRN_TRY(probe_abilities(compiled, bos, eos));
+    return ChatTemplate(
+        std::make_shared<const State>(State{std::string(source), std::string(bos), std::string(eos),
+                                            std::move(compiled), std::move(abilities)}));
 }
 
-Result<RenderedChat> render_chat(const Tokenizer& tokenizer, std::span<const ChatMessage> messages,
-                                 bool add_generation_prompt) {
-    const auto start = marker(tokenizer, kStart);
-    const auto end = marker(tokenizer, kEnd);
-    if (!start || !end) {
+Result<ChatTemplate> ChatTemplate::named(std::string_view name, std::string_view bos,
+                                         std::string_view eos) {
+    const std::string_view source = builtin_template(name);
+    if (!source.empty()) return compile(source, bos, eos);
+    std::string names;
+    for (const std::string_view known : builtin_templates()) {
+        names += (names.empty() ? "" : ", ") + std::string(known);
+    }
+    return make_error(Code::kNotFound, fmt::format("there is no chat template '{}'", name),
+                      "there are: " + names);
+}
+
+Result<ChatTemplate> ChatTemplate::of(const Tokenizer& tokenizer) {
+    const TokenizerParts& parts = tokenizer.parts();
+    if (parts.chat_template.empty() && !has_chat_tokens(tokenizer)) {
         return make_error(Code::kUnsupported,
-                          "expected a model with the special tokens <|im_start|> and <|im_end|>, "
-                          "found a base model",
+                          "expected a model with a chat template or with the special tokens "
+                          "<|im_start|> and <|im_end|>, found a base model",
                           "use it for plain completion, or take a model that was tuned for chat");
     }
-    if (messages.empty())
+    const std::string_view source =
+        parts.chat_template.empty() ? builtin_template("chatml") : parts.chat_template;
+    const std::string bos = token_text(tokenizer, tokenizer.bos());
+    const std::string eos = token_text(tokenizer, tokenizer.eos());
+    static std::mutex mutex;
+    static std::vector<ChatTemplate> kept;
+    const std::lock_guard lock(mutex);
+    for (const ChatTemplate& known : kept) {
+        const State& state = *known.state_;
+        if (state.source == source && state.bos == bos && state.eos == eos) return known;
+    }
+    ChatTemplate compiled = CAIRN_TRY(compile(source, bos, eos));
+    if (kept.size() == kKeptMax) kept.erase(kept.begin());
+    kept.push_back(compiled);
+    return compiled;
+}
+
+Result<ChatText> ChatTemplate::render(std::span<const ChatMessage> messages,
+                                      const ChatOptions& options) const {
+    if (messages.empty()) {
         return make_error(Code::kInvalid, "expected at least one message, found none");
-    RenderedChat chat;
-    if (tokenizer.parts().add_bos && tokenizer.bos() != kNoToken)
-        append(chat, {{tokenizer.bos()}}, false);
-    const std::vector<TokenId> line_end = tokenizer.encode("\n");
-    for (const ChatMessage& message : messages) {
-        if (message.role != "system" && message.role != "user" && message.role != "assistant") {
-            return make_error(Code::kInvalid,
-                              fmt::format("expected the role system, user or assistant, found '{}'",
-                                          message.role.substr(0, 64)));
-        }
-        const bool trainable = message.role == "assistant";
-        append(chat, {{*start}}, false);
-        append(chat, tokenizer.encode(message.role + "\n"), false);
-        append(chat, tokenizer.encode(message.content), trainable);
-        append(chat, {{*end}}, trainable);
-        append(chat, line_end, false);
     }
-    if (add_generation_prompt) {
-        append(chat, {{*start}}, false);
-        append(chat, tokenizer.encode("assistant\n"), false);
+    if (!options.tools.empty() && !abilities().tools) {
+        return make_error(Code::kUnsupported, "the model's chat template knows no tools",
+                          "leave 'tools' out, or take a model that was tuned for tools");
     }
-    return chat;
+    const JinjaContext context =
+        CAIRN_TRY(chat_context(messages, options, abilities(), state_->bos, state_->eos));
+    JinjaOutput output = CAIRN_TRY(state_->compiled.render(context));
+    return ChatText{std::move(output.text), std::move(output.user), std::move(output.generation)};
+}
+
+const ChatAbilities& ChatTemplate::abilities() const {
+    return state_->abilities;
+}
+
+const std::string& ChatTemplate::source() const {
+    return state_->source;
+}
+
+std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const ChatText& chat) {
+    return tokenizer.encode(chat.text, {.parse_special = true, .untrusted = chat.user});
+}
+
+bool has_chat_tokens(const Tokenizer& tokenizer) {
+    for (const std::string_view name : {kStart, kEnd}) {
+        const auto id = tokenizer.id_of(name);
+        if (!id || !tokenizer.is_special(*id)) return false;
+    }
+    return true;
 }
 
 }  // namespace cairn::text
