@@ -6,8 +6,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "cairn/text/bpe_trainer.h"
+#include "cairn/text/jinja.h"
 
 namespace cairn::text {
 namespace {
@@ -85,7 +87,7 @@ TEST(ChatTemplate, SeesWhatATemplateCanDo) {
     EXPECT_TRUE(plain.switches.empty());
 
     const std::string calls =
-        "{% for t in tools %}{{ t.function.name }}{% endfor %}{% for m in messages %}"
+        "{% for t in tools or [] %}{{ t.function.name }}{% endfor %}{% for m in messages %}"
         "{{ m.reasoning_content }}{{ m.content }}{% for c in m.tool_calls %}{{ c.function.name }}";
     const std::string rest = "{% endfor %}{% endfor %}";
     const ChatAbilities object = able(calls + "{{ c.function.arguments|tojson }}" + rest);
@@ -146,9 +148,9 @@ TEST(ChatTemplate, ShowsCallsAndResultsInTheShapeThatTheTemplateWants) {
 /// How many special tokens a chat with this user's text has.
 std::ptrdiff_t specials(std::string_view source, std::string_view text) {
     const Tokenizer tokenizer = tokenizer_with(source);
-    const ChatTemplate compiled = ChatTemplate::of(tokenizer).value();
-    const Messages messages = {{"user", std::string(text)}};
-    const ChatText chat = compiled.render(messages).value();
+    const nlohmann::json context = {{"messages", {{{"role", "user"}, {"content", text}}}}};
+    auto output = JinjaTemplate::compile(source)->render({.user_json = context.dump()}).value();
+    const ChatText chat{output.text, output.user, {}};
     const auto ids = encode_chat(tokenizer, chat);
     EXPECT_EQ(tokenizer.decode(ids, false), chat.text);
     return std::ranges::count_if(ids, [&](TokenId id) { return tokenizer.is_special(id); });
