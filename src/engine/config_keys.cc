@@ -116,7 +116,7 @@ Status KeyReader::refuse_unread() const {
     return {};
 }
 
-Result<ModelConfig> read_decoder_keys(KeyReader& keys) {
+Result<ModelConfig> read_decoder_keys(KeyReader& keys, HeadWidths widths) {
     ModelConfig config;
     config.layers = CAIRN_TRY(keys.integer("block_count"));
     if (config.layers < 1 || config.layers > limits::kLayersMax) {
@@ -148,7 +148,7 @@ Result<ModelConfig> read_decoder_keys(KeyReader& keys) {
     config.head_width = CAIRN_TRY(keys.integer_or("attention.key_length", width));
     const std::int64_t value_width =
         CAIRN_TRY(keys.integer_or("attention.value_length", config.head_width));
-    if (value_width != config.head_width) {
+    if (widths == HeadWidths::kEqual && value_width != config.head_width) {
         return unsupported(fmt::format("{}: expected the head width {}, found {}",
                                        keys.key("attention.value_length"), config.head_width,
                                        value_width));

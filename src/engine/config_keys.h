@@ -44,8 +44,10 @@ class KeyReader {
     std::set<std::string, std::less<>> read_;
 };
 
-/// What most decoders state: sizes, heads, RoPE with its scaling. Fills layer_shapes.
-Result<ModelConfig> read_decoder_keys(KeyReader& keys);
+/// What most decoders state: sizes, heads, RoPE with its scaling. Fills layer_shapes. The widths of
+/// keys and values are the caller's affair when they are latent.
+enum class HeadWidths : std::uint8_t { kEqual, kLatent };
+Result<ModelConfig> read_decoder_keys(KeyReader& keys, HeadWidths widths = HeadWidths::kEqual);
 
 /// Experts, when the file has any: all layers from `first_layer` on.
 Status read_expert_keys(KeyReader& keys, ModelConfig& config, std::int64_t first_layer,

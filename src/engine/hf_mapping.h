@@ -38,6 +38,11 @@ class HfParts {
     }
     /// A vector that the directory does not hold, in memory that lives as long as the model.
     void add_vector(std::string name, std::vector<float> values);
+    /// The same for a tensor of any type that the directory holds in another order.
+    void add_copy(std::string name, TensorType type, std::vector<std::uint64_t> dims,
+                  std::vector<std::byte> bytes);
+    /// A tensor of the directory as it is.
+    void add_in_place(std::string name, std::vector<std::uint64_t> dims, const HfWeight& weight);
 
     const format::JsonConfig& config;  ///< of the text model
     std::map<std::string, format::GgufValue, std::less<>> metadata;
@@ -47,6 +52,14 @@ class HfParts {
   private:
     std::string architecture_;
 };
+
+struct HfTensorName {
+    std::string place;   ///< "self_attn.q_proj", with "#" for the expert
+    std::string ending;  ///< "weight", "bias" or empty
+    std::int64_t layer = -1;
+    std::int64_t expert = -1;
+};
+HfTensorName parse_tensor_name(std::string_view name);
 
 struct HfMapping {
     std::span<const std::string_view> classes;  ///< `architectures` of config.json

@@ -29,6 +29,29 @@ void HfParts::add_vector(std::string name, std::vector<float> values) {
     memory.push_back(std::move(kept));
 }
 
+void HfParts::add_copy(std::string name, TensorType type, std::vector<std::uint64_t> dims,
+                       std::vector<std::byte> bytes) {
+    auto kept = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+    format::GgufTensor tensor;
+    tensor.name = std::move(name);
+    tensor.type = type;
+    tensor.dims = std::move(dims);
+    tensor.bytes = *kept;
+    tensors.push_back(std::move(tensor));
+    memory.push_back(std::move(kept));
+}
+
+void HfParts::add_in_place(std::string name, std::vector<std::uint64_t> dims,
+                           const HfWeight& weight) {
+    format::GgufTensor tensor;
+    tensor.name = std::move(name);
+    tensor.type = weight.type;
+    tensor.dims = std::move(dims);
+    tensor.bytes = weight.bytes;
+    tensors.push_back(std::move(tensor));
+    memory.push_back(weight.owner);
+}
+
 namespace {
 
 constexpr HfName kCommonKeys[] = {
@@ -259,13 +282,6 @@ Status check_activation(const format::JsonConfig& config, std::string_view expec
 
 // ---- tensors ----
 
-struct ParsedName {
-    std::string place;   ///< "self_attn.q_proj", with "#" for the expert
-    std::string ending;  ///< "weight", "bias" or empty
-    std::int64_t layer = -1;
-    std::int64_t expert = -1;
-};
-
 /// Takes "3." from the front of `rest`; -1 when there is no number.
 std::int64_t take_number(std::string_view& rest) {
     std::int64_t number = -1;
@@ -275,8 +291,10 @@ std::int64_t take_number(std::string_view& rest) {
     return number;
 }
 
-ParsedName parse_name(std::string_view name) {
-    ParsedName parsed;
+}  // namespace
+
+HfTensorName parse_tensor_name(std::string_view name) {
+    HfTensorName parsed;
     for (const std::string_view prefix : {"language_model.", "model.", "language_model."}) {
         if (name.starts_with(prefix)) name.remove_prefix(prefix.size());
     }
@@ -306,6 +324,8 @@ ParsedName parse_name(std::string_view name) {
     return parsed;
 }
 
+namespace {
+
 std::string_view find_name(std::span<const HfName> table, std::string_view place) {
     const auto found = std::find_if(table.begin(), table.end(),
                                     [&](const HfName& name) { return name.hf == place; });
@@ -314,7 +334,7 @@ std::string_view find_name(std::span<const HfName> table, std::string_view place
 
 /// The name in GGUF; empty when the architecture does not know the tensor.
 std::string gguf_name(const HfMapping& mapping, std::string_view hf_name) {
-    const ParsedName parsed = parse_name(hf_name);
+    const HfTensorName parsed = parse_tensor_name(hf_name);
     std::string_view found = find_name(mapping.tensors, parsed.place);
     if (found.empty()) found = find_name(kCommonTensors, parsed.place);
     if (found.empty()) return {};
@@ -338,7 +358,7 @@ bool is_left_out(std::string_view name) {
 }
 
 Status add_tensor(HfParts& parts, const HfMapping& mapping, const std::string& hf_name,
-                  HfWeight from) {
+                  const HfWeight& from) {
     std::string name = gguf_name(mapping, hf_name);
     if (name.empty()) name = hf_name;  // the model refuses it by this name
     if (mapping.norms_plus_one && from.shape.size() == 1) {
@@ -349,13 +369,7 @@ Status add_tensor(HfParts& parts, const HfMapping& mapping, const std::string& h
         parts.add_vector(std::move(name), std::move(values));
         return {};
     }
-    format::GgufTensor tensor;
-    tensor.name = std::move(name);
-    tensor.type = from.type;
-    tensor.dims.assign(from.shape.rbegin(), from.shape.rend());
-    tensor.bytes = from.bytes;
-    parts.tensors.push_back(std::move(tensor));
-    parts.memory.push_back(std::move(from.owner));
+    parts.add_in_place(std::move(name), {from.shape.rbegin(), from.shape.rend()}, from);
     return {};
 }
 
@@ -413,12 +427,12 @@ Result<format::GgufFile> gguf_from_directory(const format::HfDirectory& director
     const HfWeights weights = CAIRN_TRY(HfWeights::open(directory));
     for (const std::string& name : weights.names()) {
         if (is_left_out(name) || (tied && name.ends_with("lm_head.weight"))) continue;
-        HfWeight weight = CAIRN_TRY(weights.read(name));
+        const HfWeight weight = CAIRN_TRY(weights.read(name));
         if (arch->hf->take_tensor != nullptr &&
             CAIRN_TRY(arch->hf->take_tensor(parts, name, weight))) {
             continue;
         }
-        CAIRN_TRY(add_tensor(parts, *arch->hf, name, std::move(weight)));
+        CAIRN_TRY(add_tensor(parts, *arch->hf, name, weight));
     }
     auto memory =
         std::make_shared<const std::vector<std::shared_ptr<const void>>>(std::move(parts.memory));

@@ -38,7 +38,7 @@ struct Model::State {
     }
     Status add(const TensorSpec& spec);
     Status add_experts(const TensorSpec& spec, Weight& weight);
-    void split_latent();
+    Status split_latent();
     Status open(const std::filesystem::path& path);
     std::string hash() const;
 };
@@ -183,12 +183,19 @@ Status Model::State::add_experts(const TensorSpec& spec, Weight& place) {
 
 /// Older files hold keys and values of latent attention in one matrix: the values' part is used in
 /// place, the keys' part is transposed once.
-void Model::State::split_latent() {
+Status Model::State::split_latent() {
     const LatentConfig& latent = config.latent;
     const std::int64_t head_rows = latent.plain_width + latent.value_width;
     for (std::int64_t layer = 0; layer < config.layers; ++layer) {
         const Weight joint = at(layer, Slot::kKeyValueUp);
-        if (joint.data == nullptr) continue;
+        if (joint.data == nullptr) {
+            if (at(layer, Slot::kKeyUp).data != nullptr &&
+                at(layer, Slot::kValueUp).data != nullptr)
+                continue;
+            return make_error(
+                Code::kInvalid,
+                fmt::format("layer {}: expected attn_kv_b, or attn_k_b and attn_v_b", layer));
+        }
         const std::int64_t heads = config.layer(layer).heads;
         const std::int64_t row_bytes = kernels::bytes_per_row(joint.dtype, joint.columns);
         const auto* begin = static_cast<const std::byte*>(joint.data);
@@ -216,6 +223,7 @@ void Model::State::split_latent() {
             heads,   keys.data()};
         at(layer, Slot::kKeyValueUp) = {};
     }
+    return {};
 }
 
 Model::Model(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -271,7 +279,7 @@ Result<std::shared_ptr<const Model>> Model::build(std::unique_ptr<State> state) 
     for (const TensorSpec& spec : specs) {
         CAIRN_TRY(state->add(spec));
     }
-    if (state->config.latent.kv_rank != 0) state->split_latent();
+    if (state->config.latent.kv_rank != 0) CAIRN_TRY(state->split_latent());
     Layer& outside = state->layers[0];
     if (state->config.tied_head) {
         outside[static_cast<std::size_t>(Slot::kHead)] =

@@ -7,8 +7,10 @@
 
 namespace cairn::engine {
 
+extern const ArchSpec kDeepseek2Arch;
 extern const ArchSpec kGemma2Arch;
 extern const ArchSpec kGemma3Arch;
+extern const ArchSpec kGptOssArch;
 extern const ArchSpec kGraniteArch;
 extern const ArchSpec kLlamaArch;
 extern const ArchSpec kPhi3Arch;
@@ -19,8 +21,8 @@ extern const ArchSpec kSmolLm3Arch;
 
 namespace {
 constexpr std::array kArchs = {
-    &kLlamaArch, &kGemma2Arch, &kGemma3Arch,   &kGraniteArch, &kPhi3Arch,
-    &kQwen2Arch, &kQwen3Arch,  &kQwen3MoeArch, &kSmolLm3Arch,
+    &kLlamaArch, &kDeepseek2Arch, &kGptOssArch, &kGemma2Arch,   &kGemma3Arch,  &kGraniteArch,
+    &kPhi3Arch,  &kQwen2Arch,     &kQwen3Arch,  &kQwen3MoeArch, &kSmolLm3Arch,
 };
 }  // namespace
 

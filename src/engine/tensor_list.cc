@@ -15,8 +15,9 @@ void TensorList::matrix(std::string_view name, Slot slot, std::int64_t rows, std
     specs_.push_back({full_name(name, "weight"), slot, layer_, rows, columns});
 }
 
-void TensorList::vector(std::string_view name, Slot slot, std::int64_t width) {
-    specs_.push_back({full_name(name, "weight"), slot, layer_, 1, width, true});
+void TensorList::vector(std::string_view name, Slot slot, std::int64_t width,
+                        std::string_view ending) {
+    specs_.push_back({full_name(name, ending), slot, layer_, 1, width, true});
 }
 
 void TensorList::bias(std::string_view name, Slot slot, std::int64_t rows, std::int64_t experts) {

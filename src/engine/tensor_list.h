@@ -17,7 +17,8 @@ class TensorList {
     /// What follows belongs to this layer; -1: to none.
     void at_layer(std::int64_t layer) { layer_ = layer; }
     void matrix(std::string_view name, Slot slot, std::int64_t rows, std::int64_t columns);
-    void vector(std::string_view name, Slot slot, std::int64_t width);
+    void vector(std::string_view name, Slot slot, std::int64_t width,
+                std::string_view ending = "weight");
     /// Added to the outputs of the slot's matrix or matrices.
     void bias(std::string_view name, Slot slot, std::int64_t rows, std::int64_t experts = 0);
     void experts(std::string_view name, Slot slot, std::int64_t rows, std::int64_t columns,

@@ -82,6 +82,26 @@ CASES = {
         **COMMON, embedding_multiplier=3.0, residual_multiplier=0.4, attention_multiplier=0.2,
         logits_scaling=1.7, rope_parameters=rope()), "granite", PROMPTS),
 }
+LATENT = {
+    **COMMON, "num_hidden_layers": 3, "num_key_value_heads": 4, "kv_lora_rank": 16,
+    "qk_nope_head_dim": 12, "qk_rope_head_dim": 8, "v_head_dim": 10, "first_k_dense_replace": 1,
+    "moe_intermediate_size": 16, "n_routed_experts": 8, "num_experts_per_tok": 3,
+    "n_shared_experts": 2, "routed_scaling_factor": 1.5}
+MSCALE = dict(factor=4.0, original_max_position_embeddings=16, mscale=0.707, mscale_all_dim=0.707)
+CASES |= {
+    "gpt_oss": (lambda: t.GptOssConfig(
+        **{**COMMON, "num_hidden_layers": 3}, head_dim=16, sliding_window=9, num_local_experts=6,
+        num_experts_per_tok=2,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16,
+                             truncate=False)), "gpt-oss", ((24, 12), (56, 8))),
+    "deepseek_v2": (lambda: t.DeepseekV2Config(
+        **LATENT, q_lora_rank=None, topk_method="group_limited_greedy", n_group=4, topk_group=2,
+        norm_topk_prob=False, rope_parameters=rope("yarn", **MSCALE)),
+        "deepseek2", ((24, 12), (56, 8))),
+    "deepseek_v3": (lambda: t.DeepseekV3Config(
+        **LATENT, q_lora_rank=20, n_group=4, topk_group=2, norm_topk_prob=True,
+        rope_parameters=rope()), "deepseek2", PROMPTS),
+}
 PLUS_ONE = {"gemma2", "gemma3"}            # norms are stored minus one
 PERMUTED = {"llama", "granite", "smollm3"}  # GGUF rotates neighbours
 
@@ -89,6 +109,7 @@ PERMUTED = {"llama", "granite", "smollm3"}  # GGUF rotates neighbours
 def randomise(model, name):
     """Values that show: a bias or a norm that is forgotten changes the logits."""
     with torch.no_grad():
+        # Routers of DeepSeek start as what memory held: every value is set here.
         for key, value in [*model.named_parameters(), *model.named_buffers()]:
             if "inv_freq" in key or not value.is_floating_point() or value.dim() == 0:
                 continue
@@ -138,6 +159,8 @@ def add_keys(writer, config, arch):
     writer.add_embedding_length(config.hidden_size)
     writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
+    if arch == "deepseek2":
+        return add_latent_keys(writer, config)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
@@ -161,6 +184,42 @@ def add_keys(writer, config, arch):
     add_more_keys(writer, config, arch)
 
 
+def add_latent_keys(writer, config):
+    """V2 in the older layout of files, V3 in the newer one."""
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    width = config.qk_nope_head_dim + config.qk_rope_head_dim
+    if config.q_lora_rank:
+        writer.add_q_lora_rank(config.q_lora_rank)
+        writer.add_head_count_kv(1)
+        writer.add_key_length(config.kv_lora_rank + config.qk_rope_head_dim)
+        writer.add_value_length(config.kv_lora_rank)
+        writer.add_key_length_mla(width)
+        writer.add_value_length_mla(config.v_head_dim)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+    else:
+        writer.add_head_count_kv(config.num_attention_heads)
+        writer.add_key_length(width)
+        writer.add_value_length(config.v_head_dim)
+    writer.add_kv_lora_rank(config.kv_lora_rank)
+    writer.add_rope_dimension_count(config.qk_rope_head_dim)
+    parameters = config.rope_parameters
+    writer.add_rope_freq_base(parameters["rope_theta"])
+    if parameters["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(parameters["factor"])
+        writer.add_rope_scaling_orig_ctx_len(parameters["original_max_position_embeddings"])
+        writer.add_rope_scaling_yarn_log_mul(0.1 * parameters["mscale_all_dim"])
+    writer.add_leading_dense_block_count(config.first_k_dense_replace)
+    writer.add_expert_count(config.n_routed_experts)
+    writer.add_expert_used_count(config.num_experts_per_tok)
+    writer.add_expert_shared_count(config.n_shared_experts)
+    writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    writer.add_expert_weights_scale(config.routed_scaling_factor)
+    writer.add_expert_weights_norm(config.norm_topk_prob)
+    writer.add_expert_group_count(config.n_group)
+    writer.add_expert_group_used_count(config.topk_group)
+
+
 def add_more_keys(writer, config, arch):
     window = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
@@ -182,6 +241,8 @@ def add_more_keys(writer, config, arch):
     if experts:
         writer.add_expert_count(experts)
         writer.add_expert_used_count(config.num_experts_per_tok)
+    if arch == "gpt-oss":
+        writer.add_expert_feed_forward_length(config.intermediate_size)
     if arch == "qwen3moe":
         writer.add_expert_feed_forward_length(config.moe_intermediate_size)
 
@@ -213,7 +274,7 @@ def gguf_tensors(folder, config, name, arch):
     for key, value in load_file(folder / "model.safetensors").items():
         if ".experts." in key:
             front, rest = key.split(".experts.")
-            number, part = rest.split(".", 1)
+            number, _, part = rest.partition(".")
             if number.isdigit():
                 experts.setdefault((front, part), {})[int(number)] = value
                 continue
@@ -221,12 +282,14 @@ def gguf_tensors(folder, config, name, arch):
     for (front, part), parts in experts.items():
         key = f"{front}.experts.{part}"
         tensors[key] = torch.stack([parts[i] for i in range(len(parts))])
-    for key, value in tensors.items():
+    for key, value in reshaped(tensors, config, arch):
         if arch in PERMUTED and ("q_proj" in key or "k_proj" in key):
             heads = config.num_attention_heads if "q_proj" in key else config.num_key_value_heads
             value = permute(value, heads)
         if name in PLUS_ONE and "norm" in key:
             value = value.float() + 1
+        if key.endswith("sinks"):
+            key += ".weight"
         place = names.get_name(key, try_suffixes=(".weight", ".bias"))
         if place is None:
             raise SystemExit(f"{name}: no GGUF name for {key}")
@@ -238,6 +301,29 @@ def gguf_tensors(folder, config, name, arch):
     if parameters.get("rope_type") == "longrope":
         for kind in ("long", "short"):
             yield f"rope_factors_{kind}.weight", torch.tensor(parameters[f"{kind}_factor"])
+
+
+def reshaped(tensors, config, arch):
+    """Tensors that mainline's converter cuts or turns, under names that its table knows."""
+    for key, value in tensors.items():
+        if arch == "gpt-oss" and ".experts." in key:
+            is_bias = key.endswith("_bias")
+            front = key.removesuffix("_bias").rsplit(".", 1)[0]
+            ending = "bias" if is_bias else "weight"
+            if not is_bias:
+                value = value.transpose(1, 2)
+            if "gate_up" in key:
+                yield f"{front}.gate_proj.{ending}", value[:, 0::2]
+                yield f"{front}.up_proj.{ending}", value[:, 1::2]
+            else:
+                yield f"{front}.down_proj.{ending}", value
+        elif "kv_b_proj" in key and config.q_lora_rank:
+            value = value.view(config.num_attention_heads, -1, config.kv_lora_rank)
+            keys, values = value.split([config.qk_nope_head_dim, config.v_head_dim], dim=1)
+            yield key.replace("kv_b_proj", "k_b_proj"), keys.transpose(1, 2)
+            yield key.replace("kv_b_proj", "v_b_proj"), values
+        else:
+            yield key.replace("e_score_correction_bias", "e_score_correction.bias"), value
 
 
 def write_gguf(path, folder, config, name, arch):
@@ -252,7 +338,7 @@ def write_gguf(path, folder, config, name, arch):
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(END)
     for place, value in gguf_tensors(folder, config, name, arch):
-        if value.dim() == 1 or value.dtype != torch.bfloat16:
+        if value.dim() == 1 or place.endswith("bias") or value.dtype != torch.bfloat16:
             writer.add_tensor(place, value.float().numpy())
         else:
             raw = value.contiguous().view(torch.int16).numpy().view(numpy.uint8)
