@@ -15,6 +15,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "cairn/base/write_pieces.h"
+
 namespace cairn {
 namespace fs = std::filesystem;
 namespace {
@@ -78,8 +80,9 @@ Result<int> create_locked(const fs::path& path) {
     }
 }
 
-Status write_and_sync(int descriptor, const fs::path& path, std::string_view content) {
-    CAIRN_TRY(write_all(descriptor, content, path));
+Status write_and_sync(int descriptor, const fs::path& path,
+                      const std::function<Status(const PieceSink&)>& produce) {
+    CAIRN_TRY(produce([&](std::string_view piece) { return write_all(descriptor, piece, path); }));
     if (::fsync(descriptor) != 0) return errno_error("writing " + path.string(), errno);
     FileHandle again(::dup(descriptor));
     if (again.get() < 0 || again.close_now() != 0) {
@@ -201,13 +204,18 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t bytes_max) {
 }
 
 Status write_file_atomic(const fs::path& path, std::string_view content) {
+    return write_file_pieces(path, [&](const PieceSink& sink) { return sink(content); });
+}
+
+Status write_file_pieces(const fs::path& path,
+                         const std::function<Status(const PieceSink&)>& produce) {
     static std::atomic<std::uint64_t> counter{0};
     const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
     const fs::path temporary =
         folder / fmt::format(".{}.{}.{}.tmp", path.filename().string(), ::getpid(), counter++);
     ::unlink(temporary.c_str());  // left by a killed process that had the same id
     const FileHandle handle(CAIRN_TRY(create_locked(temporary)));
-    Status written = write_and_sync(handle.get(), temporary, content);
+    Status written = write_and_sync(handle.get(), temporary, produce);
     if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
         written = errno_error("writing " + path.string(), errno);
     }

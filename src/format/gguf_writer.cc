@@ -3,10 +3,10 @@
 // order they were added.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 
-#include "cairn/base/files.h"
 #include "cairn/base/limits.h"
+#include "cairn/base/write_pieces.h"
 #include "cairn/format/gguf.h"
 
 namespace cairn::format {
@@ -70,31 +70,40 @@ void GgufWriter::set(std::string_view key, GgufValue value) {
 
 Status GgufWriter::add_tensor(std::string_view name, TensorType type,
                               std::vector<std::uint64_t> dims, std::span<const std::byte> bytes) {
+    return add({std::string(name), type, std::move(dims), bytes}, {});
+}
+
+Status GgufWriter::add_tensor(std::string_view name, TensorType type,
+                              std::vector<std::uint64_t> dims, Fill fill) {
+    return add({std::string(name), type, std::move(dims), {}}, std::move(fill));
+}
+
+Status GgufWriter::add(GgufTensor tensor, Fill fill) {
+    const std::string& name = tensor.name;
     if (name.empty() || name.size() > 63) {
         return make_error(Code::kInvalid,
                           fmt::format("expected a tensor name of 1 to 63 bytes, found '{}'", name));
     }
-    if (std::ranges::any_of(tensors_,
-                            [&](const GgufTensor& tensor) { return tensor.name == name; })) {
+    if (names_.contains(name)) {
         return make_error(Code::kInvalid,
                           fmt::format("expected each tensor once, found '{}' twice", name));
     }
-    GgufTensor tensor{std::string(name), type, std::move(dims), bytes};
     const bool counted = !tensor.dims.empty() &&
                          tensor.dims.size() <= static_cast<std::size_t>(limits::kGgufDimsMax) &&
                          tensor.dims[0] > 0;
     const std::uint64_t size =
-        counted ? row_bytes(type, tensor.dims[0]) * (tensor.elements() / tensor.dims[0]) : 0;
-    if (size == 0 || size != bytes.size()) {
+        counted ? row_bytes(tensor.type, tensor.dims[0]) * (tensor.elements() / tensor.dims[0]) : 0;
+    if (size == 0 || (!fill && size != tensor.bytes.size())) {
         return make_error(Code::kInvalid,
                           fmt::format("tensor '{}': expected {} bytes for its dims, found {}", name,
-                                      size, bytes.size()));
+                                      size, tensor.bytes.size()));
     }
-    tensors_.push_back(std::move(tensor));
+    names_.insert(name);
+    tensors_.push_back({std::move(tensor), size, std::move(fill)});
     return {};
 }
 
-std::string GgufWriter::to_bytes() const {
+std::string GgufWriter::head() const {
     std::string out = "GGUF";
     put(out, std::uint32_t{3});
     put(out, static_cast<std::uint64_t>(tensors_.size()));
@@ -104,7 +113,7 @@ std::string GgufWriter::to_bytes() const {
         put_value(out, value);
     }
     std::uint64_t offset = 0;
-    for (const GgufTensor& tensor : tensors_) {
+    for (const auto& [tensor, size, fill] : tensors_) {
         put(out, tensor.name);
         put(out, static_cast<std::uint32_t>(tensor.dims.size()));
         for (const std::uint64_t dim : tensor.dims) {
@@ -112,19 +121,50 @@ std::string GgufWriter::to_bytes() const {
         }
         put(out, static_cast<std::uint32_t>(tensor.type));
         put(out, offset);
-        offset += (tensor.bytes.size() + kAlignment - 1) / kAlignment * kAlignment;
+        offset += (size + kAlignment - 1) / kAlignment * kAlignment;
     }
     pad(out);
-    out.reserve(out.size() + offset);
-    for (const GgufTensor& tensor : tensors_) {
-        out.append(reinterpret_cast<const char*>(tensor.bytes.data()), tensor.bytes.size());
-        pad(out);
+    return out;
+}
+
+Status GgufWriter::put_tensors(const std::function<Status(std::string_view)>& sink) const {
+    constexpr std::array<char, kAlignment> kZeros{};
+    std::vector<std::byte> made;
+    for (const auto& [tensor, size, fill] : tensors_) {
+        std::span<const std::byte> bytes = tensor.bytes;
+        if (fill) {
+            made.resize(size);
+            const Status status = fill(made);
+            if (!status) return status.error().with_context("tensor " + tensor.name);
+            bytes = made;
+        }
+        CAIRN_TRY(sink({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+        CAIRN_TRY(sink({kZeros.data(), (kAlignment - size % kAlignment) % kAlignment}));
     }
+    return {};
+}
+
+std::string GgufWriter::to_bytes() const {
+    std::string out = head();
+    std::uint64_t size = out.size();
+    for (const Pending& pending : tensors_) {
+        CAIRN_ASSERT(!pending.fill);
+        size += pending.size + kAlignment;
+    }
+    out.reserve(size);
+    const Status status = put_tensors([&](std::string_view piece) {
+        out += piece;
+        return Status();
+    });
+    CAIRN_ASSERT(status.has_value());
     return out;
 }
 
 Status GgufWriter::write(const std::filesystem::path& path) const {
-    return write_file_atomic(path, to_bytes());
+    return write_file_pieces(path, [&](const PieceSink& sink) -> Status {
+        CAIRN_TRY(sink(head()));
+        return put_tensors(sink);
+    });
 }
 
 }  // namespace cairn::format

@@ -7,9 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -105,12 +107,28 @@ class GgufWriter {
     /// fit the dims, a duplicate or too long name.
     Status add_tensor(std::string_view name, TensorType type, std::vector<std::uint64_t> dims,
                       std::span<const std::byte> bytes);
+    /// A tensor that is made only when it is written: `fill` gets memory of its whole size.
+    using Fill = std::function<Status(std::span<std::byte> bytes)>;
+    Status add_tensor(std::string_view name, TensorType type, std::vector<std::uint64_t> dims,
+                      Fill fill);
+    /// Only for tensors with bytes.
     std::string to_bytes() const;
+    /// In one atomic step; holds one tensor of `Fill` at a time.
     Status write(const std::filesystem::path& path) const;
 
   private:
+    struct Pending {
+        GgufTensor tensor;
+        std::uint64_t size = 0;
+        Fill fill;  ///< empty: the tensor has its bytes
+    };
+    Status add(GgufTensor tensor, Fill fill);
+    std::string head() const;
+    Status put_tensors(const std::function<Status(std::string_view)>& sink) const;
+
     std::vector<std::pair<std::string, GgufValue>> metadata_;
-    std::vector<GgufTensor> tensors_;
+    std::vector<Pending> tensors_;
+    std::set<std::string, std::less<>> names_;
 };
 
 }  // namespace cairn::format
