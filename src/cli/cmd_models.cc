@@ -4,6 +4,7 @@
 #include "cairn/base/hash.h"
 #include "cairn/engine/model.h"
 #include "command.h"
+#include "models_quantize.h"
 #include "session.h"
 
 namespace cairn::cli {
@@ -69,6 +70,7 @@ void add_models(CLI::App& root, const Globals& globals, Action& action) {
         *models, action, "show", "What a GGUF file holds (default: the workspace's base model)",
         [](CLI::App& app, std::string& path) { app.add_option("file", path, "model.gguf"); },
         [&globals](const std::string& path) { return show_model(globals, path); });
+    add_models_quantize(*models, globals, action);
 }
 
 }  // namespace cairn::cli

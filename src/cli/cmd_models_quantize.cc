@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 #include "cairn/base/files.h"
 #include "cairn/base/html_report.h"
 #include "cairn/base/limits.h"
 #include "cairn/data/reader.h"
+#include "cairn/engine/convert.h"
 #include "cairn/engine/quality.h"
 #include "cairn/engine/quantise_model.h"
 #include "cairn/text/json.h"
@@ -165,6 +167,35 @@ Status refuse_overwrite(const std::string& input, const std::string& output) {
                       "name a new file");
 }
 
+/// A folder is written as a GGUF file beside the output first, so that rows have GGUF's order.
+class Source {
+  public:
+    static Result<Source> open(const std::string& input, const std::string& output) {
+        Source source;
+        if (!fs::is_directory(input)) {
+            source.model_ = CAIRN_TRY(engine::Model::load(input));
+            return source;
+        }
+        source.converted_ = output + ".converted.gguf";
+        CAIRN_TRY(engine::convert_directory(input, source.converted_));
+        source.model_ = CAIRN_TRY(engine::Model::load(source.converted_));
+        return source;
+    }
+    Source(Source&& other) noexcept
+        : model_(std::move(other.model_)), converted_(std::exchange(other.converted_, {})) {}
+    Source& operator=(Source&&) = delete;
+    ~Source() {
+        std::error_code ignored;
+        if (!converted_.empty()) fs::remove(converted_, ignored);
+    }
+    const ModelPtr& model() const { return model_; }
+
+  private:
+    Source() = default;
+    ModelPtr model_;
+    std::string converted_;
+};
+
 Status quantize(const Globals& globals, const QuantizeOptions& options) {
     const TensorTypeInfo* type = find_tensor_type(std::string_view(options.type));
     if (type == nullptr) {
@@ -172,7 +203,8 @@ Status quantize(const Globals& globals, const QuantizeOptions& options) {
                                                       known_types(), options.type));
     }
     CAIRN_TRY(refuse_overwrite(options.input, options.output));
-    const auto original = CAIRN_TRY(engine::Model::load(options.input));
+    const Source source = CAIRN_TRY(Source::open(options.input, options.output));
+    const ModelPtr& original = source.model();
     ThreadPool pool(globals.threads);
     engine::QuantiseOptions how;
     how.type = type->type;
@@ -206,6 +238,14 @@ Status quantize(const Globals& globals, const QuantizeOptions& options) {
 
 Status convert(const Globals& globals, const QuantizeOptions& options) {
     CAIRN_TRY(refuse_overwrite(options.input, options.output));
+    if (fs::is_directory(options.input)) {
+        CAIRN_TRY(engine::convert_directory(options.input, options.output));
+        const auto bytes = fs::file_size(options.output);
+        print_result(
+            globals, {{"output", options.output}, {"bytes", bytes}},
+            fmt::format("{}: {}\n", options.output, human_bytes(static_cast<double>(bytes))));
+        return {};
+    }
     const auto model = CAIRN_TRY(engine::Model::load(options.input));
     ThreadPool pool(globals.threads);
     const auto made =
@@ -252,7 +292,8 @@ void add_models_quantize(CLI::App& models, const Globals& globals, Action& actio
         },
         [&globals](const CompareOptions& options) { return compare(globals, options); });
     add_command<QuantizeOptions>(
-        models, action, "convert", "Write a model folder as one GGUF file, types unchanged",
+        models, action, "convert",
+        "Write a model folder or shards as one GGUF file, types unchanged",
         [](CLI::App& app, QuantizeOptions& options) {
             app.add_option("model", options.input, "folder of a model, or GGUF file")->required();
             app.add_option("output", options.output, "the new GGUF file")->required();

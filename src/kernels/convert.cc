@@ -98,18 +98,22 @@ void dequantise_blocks(DType dtype, const std::uint8_t* row, float* out, std::in
 }  // namespace
 
 void dequantise_row(DType dtype, const void* row, float* out, std::int64_t columns) noexcept {
-    const auto* words = static_cast<const std::uint16_t*>(row);
+    const auto word = [&](std::int64_t i) {  // rows of a mapped file may lie at any address
+        std::uint16_t bits = 0;
+        std::memcpy(&bits, static_cast<const char*>(row) + 2 * i, sizeof bits);
+        return bits;
+    };
     switch (dtype) {
         case DType::kF32:
             std::memcpy(out, row, static_cast<std::size_t>(columns) * sizeof(float));
             break;
         case DType::kF16:
             for (std::int64_t i = 0; i < columns; ++i)
-                out[i] = detail::half_to_float(words[i]);
+                out[i] = detail::half_to_float(word(i));
             break;
         case DType::kBF16:
             for (std::int64_t i = 0; i < columns; ++i)
-                out[i] = detail::bf16_to_float(words[i]);
+                out[i] = detail::bf16_to_float(word(i));
             break;
         default:
             dequantise_blocks(dtype, static_cast<const std::uint8_t*>(row), out, columns);

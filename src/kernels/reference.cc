@@ -42,14 +42,21 @@ void matmul_range(const MatmulArgs& a, std::int64_t n_begin, std::int64_t n_end)
     }
 }
 
+/// Rows of a mapped file may lie at any address.
+template <typename T>
+T load_as(const void* w, std::int64_t i) {
+    T value;
+    std::memcpy(&value, static_cast<const char*>(w) + i * std::int64_t{sizeof(T)}, sizeof(T));
+    return value;
+}
 float load_f32(const void* w, std::int64_t i) {
-    return static_cast<const float*>(w)[i];
+    return load_as<float>(w, i);
 }
 float load_f16(const void* w, std::int64_t i) {
-    return half_to_float(static_cast<const std::uint16_t*>(w)[i]);
+    return half_to_float(load_as<std::uint16_t>(w, i));
 }
 float load_bf16(const void* w, std::int64_t i) {
-    return bf16_to_float(static_cast<const std::uint16_t*>(w)[i]);
+    return bf16_to_float(load_as<std::uint16_t>(w, i));
 }
 
 /// sum + what block b adds: for each part (32 weights, or a half of them) float(integer dot) *
