@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 
 #include "cairn/engine/convert.h"
 #include "cairn/engine/forward.h"
@@ -62,7 +63,8 @@ float max_difference(std::span<const float> got, std::span<const float> expected
     float worst = 0;
     for (std::size_t i = 0; i < got.size(); ++i) {
         const float difference = std::fabs(got[i] - expected[i]);
-        if (!(difference <= worst)) worst = difference;  // NaN counts as worst
+        if (std::isnan(difference)) return std::numeric_limits<float>::infinity();
+        worst = std::max(worst, difference);
     }
     return worst;
 }
@@ -175,6 +177,37 @@ TEST_P(Arch, SameBytesAloneBatchedChunkedThreadedAndBehindAPrefix) {
         kv.truncate(0);
         const BatchItem again = {&kv, first, nullptr, Logits::kAll};
         EXPECT_TRUE(same_bytes(alone, forward.run({&again, 1}).value())) << "used again";
+    }
+}
+
+/// A tensor that could be left out without a difference would hide that the graph forgot it.
+TEST_P(Arch, EveryTensorChangesTheLogits) {
+    const auto path = folder() / (GetParam() + ".gguf");
+    const auto file = format::GgufFile::open(path).value();
+    const auto run = [&](const Model& model) {
+        std::vector<float> all;
+        const std::shared_ptr<const Model> shared(&model, [](const Model*) {});
+        for (const Golden& golden : read_goldens(GetParam())) {
+            const auto logits = logits_of(shared, nullptr, golden.ids, golden.ids.size());
+            all.insert(all.end(), logits.begin(), logits.end());
+        }
+        return all;
+    };
+    const std::vector<float> whole = run(*Model::load(path).value());
+    for (const format::GgufTensor& changed : file.tensors()) {
+        format::GgufWriter writer;
+        for (const auto& [key, value] : file.metadata())
+            writer.set(key, value);
+        const std::vector<std::byte> zeros(changed.bytes.size());
+        for (const format::GgufTensor& tensor : file.tensors()) {
+            const auto bytes =
+                &tensor == &changed ? std::span<const std::byte>(zeros) : tensor.bytes;
+            ASSERT_TRUE(writer.add_tensor(tensor.name, tensor.type, tensor.dims, bytes));
+        }
+        const auto model = Model::from_bytes(writer.to_bytes());
+        ASSERT_TRUE(model) << model.error().to_string();
+        const float difference = max_difference(run(**model), whole);
+        EXPECT_FALSE(difference < 1e-3F) << changed.name << " as zeros: " << difference;
     }
 }
 

@@ -11,6 +11,9 @@
 namespace cairn::engine {
 namespace {
 
+// The makers' code leaves this norm at its default, whatever rms_norm_eps says.
+constexpr float kMixerEpsilon = 1e-6F;
+
 /// How much of a head's state is left after one token; deeper layers forget less.
 float decay(const ModelConfig& config, std::int64_t layer, std::int64_t heads, std::int64_t head) {
     const double slope =
@@ -87,7 +90,9 @@ void linear_attention_block(LayerContext& context, std::int64_t layer, float* ou
         last.kv->offer_snapshot(layer, last.position + 1);
         begin = end;
     }
-    context.norm(layer, Slot::kMixerNorm, attended, attended, inner);
+    kernels::rmsnorm(context.pool(), attended, attended,
+                     context.model().weight(layer, Slot::kMixerNorm).floats(), rows, inner,
+                     kMixerEpsilon);
     float* gate = context.buffer(Buffer::kGate, inner);
     context.linear(layer, Slot::kMixerGate, gate, in);
     for (std::int64_t i = 0; i < rows * inner; ++i)

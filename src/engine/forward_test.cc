@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "test_model.h"
 
@@ -29,7 +31,8 @@ float max_difference(std::span<const float> got, const float* expected) {
     float worst = 0;
     for (std::size_t i = 0; i < got.size(); ++i) {
         const float difference = std::fabs(got[i] - expected[i]);
-        if (!(difference <= worst)) worst = difference;  // NaN counts as worst
+        if (std::isnan(difference)) return std::numeric_limits<float>::infinity();
+        worst = std::max(worst, difference);
     }
     return worst;
 }

@@ -350,8 +350,10 @@ std::string gguf_name(const HfMapping& mapping, std::string_view hf_name) {
 
 /// What a text model does not need: images, and tables that are computed.
 bool is_left_out(std::string_view name) {
-    constexpr std::string_view kParts[] = {"vision_tower.", "multi_modal_projector.",
-                                           "rotary_emb.inv_freq"};
+    constexpr std::string_view kParts[] = {"vision_tower.",           "multi_modal_projector.",
+                                           "rotary_emb.inv_freq",     "self_attn.slope_rate",
+                                           "self_attn.query_decay",   "self_attn.key_decay",
+                                           "self_attn.diagonal_decay"};
     return std::any_of(std::begin(kParts), std::end(kParts), [&](std::string_view part) {
         return name.find(part) != std::string_view::npos;
     });

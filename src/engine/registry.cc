@@ -13,6 +13,8 @@ extern const ArchSpec kGemma3Arch;
 extern const ArchSpec kGptOssArch;
 extern const ArchSpec kGraniteArch;
 extern const ArchSpec kLlamaArch;
+extern const ArchSpec kMiniMax01Arch;
+extern const ArchSpec kMiniMaxM2Arch;
 extern const ArchSpec kPhi3Arch;
 extern const ArchSpec kQwen2Arch;
 extern const ArchSpec kQwen3Arch;
@@ -21,8 +23,9 @@ extern const ArchSpec kSmolLm3Arch;
 
 namespace {
 constexpr std::array kArchs = {
-    &kLlamaArch, &kDeepseek2Arch, &kGptOssArch, &kGemma2Arch,   &kGemma3Arch,  &kGraniteArch,
-    &kPhi3Arch,  &kQwen2Arch,     &kQwen3Arch,  &kQwen3MoeArch, &kSmolLm3Arch,
+    &kDeepseek2Arch, &kGemma2Arch,    &kGemma3Arch,    &kGptOssArch, &kGraniteArch,
+    &kLlamaArch,     &kMiniMax01Arch, &kMiniMaxM2Arch, &kPhi3Arch,   &kQwen2Arch,
+    &kQwen3Arch,     &kQwen3MoeArch,  &kSmolLm3Arch,
 };
 }  // namespace
 

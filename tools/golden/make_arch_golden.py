@@ -94,6 +94,15 @@ CASES |= {
         num_experts_per_tok=2,
         rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16,
                              truncate=False)), "gpt-oss", ((24, 12), (56, 8))),
+    "minimax_m2": (lambda: t.MiniMaxM2Config(
+        **COMMON, head_dim=16, num_local_experts=8, num_experts_per_tok=3,
+        rope_parameters=rope(partial_rotary_factor=0.5)), "minimax-m2", PROMPTS),
+    "minimax_01": (lambda: t.MiniMaxConfig(
+        **{**COMMON, "num_hidden_layers": 3, "max_position_embeddings": 512}, head_dim=8,
+        num_local_experts=4, num_experts_per_tok=2, block_size=16,
+        layer_types=["linear_attention", "full_attention", "linear_attention"],
+        full_attn_alpha_factor=2.5, linear_attn_alpha_factor=2.5, mlp_alpha_factor=2.5,
+        rope_parameters=rope()), "minimax-01", ((24, 12), (200, 8))),
     "deepseek_v2": (lambda: t.DeepseekV2Config(
         **LATENT, q_lora_rank=None, topk_method="group_limited_greedy", n_group=4, topk_group=2,
         norm_topk_prob=False, rope_parameters=rope("yarn", **MSCALE)),
@@ -111,7 +120,7 @@ def randomise(model, name):
     with torch.no_grad():
         # Routers of DeepSeek start as what memory held: every value is set here.
         for key, value in [*model.named_parameters(), *model.named_buffers()]:
-            if "inv_freq" in key or not value.is_floating_point() or value.dim() == 0:
+            if "inv_freq" in key or "decay" in key or "slope" in key or not value.is_floating_point() or value.dim() == 0:
                 continue
             wide = torch.randn_like(value)
             if "norm" in key:
@@ -243,6 +252,13 @@ def add_more_keys(writer, config, arch):
         writer.add_expert_used_count(config.num_experts_per_tok)
     if arch == "gpt-oss":
         writer.add_expert_feed_forward_length(config.intermediate_size)
+    if arch == "minimax-m2":
+        writer.add_expert_feed_forward_length(config.intermediate_size)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+    if arch == "minimax-01":
+        writer.add_residual_scale(config.linear_attn_alpha_factor)
+        writer.add_array("minimax-01.attention.recurrent_layers",
+                         [kind == "linear_attention" for kind in config.layer_types])
     if arch == "qwen3moe":
         writer.add_expert_feed_forward_length(config.moe_intermediate_size)
 
@@ -268,10 +284,14 @@ def llama3_factors(parameters, width):
 def gguf_tensors(folder, config, name, arch):
     """Tensors of the directory under mainline's names, as its converter writes them."""
     from safetensors.torch import load_file
+    # The package does not know minimax-01 yet; its names are those of mainline's loader.
+    table = {v: k for k, v in gguf.MODEL_ARCH_NAMES.items()}
     names = gguf.get_tensor_name_map(
-        {v: k for k, v in gguf.MODEL_ARCH_NAMES.items()}[arch], config.num_hidden_layers)
+        table[arch if arch in table else "llama"], config.num_hidden_layers)
     experts, tensors = {}, {}
     for key, value in load_file(folder / "model.safetensors").items():
+        if "decay" in key or "slope_rate" in key:  # tables that are computed
+            continue
         if ".experts." in key:
             front, rest = key.split(".experts.")
             number, _, part = rest.partition(".")
@@ -290,7 +310,8 @@ def gguf_tensors(folder, config, name, arch):
             value = value.float() + 1
         if key.endswith("sinks"):
             key += ".weight"
-        place = names.get_name(key, try_suffixes=(".weight", ".bias"))
+        place = minimax_01_name(key) if arch == "minimax-01" else None
+        place = place or names.get_name(key, try_suffixes=(".weight", ".bias"))
         if place is None:
             raise SystemExit(f"{name}: no GGUF name for {key}")
         yield place, value
@@ -301,6 +322,15 @@ def gguf_tensors(folder, config, name, arch):
     if parameters.get("rope_type") == "longrope":
         for kind in ("long", "short"):
             yield f"rope_factors_{kind}.weight", torch.tensor(parameters[f"{kind}_factor"])
+
+
+def minimax_01_name(key):
+    for part, place in {"self_attn.qkv_proj": "attn_qkv", "self_attn.norm": "attn_norm_2",
+                        "self_attn.output_gate": "attn_gate",
+                        "self_attn.out_proj": "attn_output"}.items():
+        if part in key:
+            return f"blk.{key.split('.')[2]}.{place}.weight"
+    return None
 
 
 def reshaped(tensors, config, arch):
