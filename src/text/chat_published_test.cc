@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "cairn/text/chat_template.h"
+#include "cairn/text/reply_parser.h"
 
 namespace cairn::text {
 namespace {
@@ -85,6 +86,35 @@ TEST(PublishedTemplates, AbilitiesAreSeen) {
         }
     }
     EXPECT_EQ(seen, static_cast<int>(expected.size()));
+}
+
+TEST(PublishedTemplates, FormatsOfRepliesAreSeen) {
+    const auto folder = shared_folder();
+    if (!std::filesystem::exists(folder)) GTEST_SKIP() << "needs " << folder;
+    const std::map<std::string, std::string> expected = {
+        {"Apertus-8B-Instruct", "apertus"},
+        {"Apriel-1.6-15b-Thinker-fixed", "tag-list"},
+        {"ByteDance-Seed-OSS", "seed"},
+        {"GLM-4.6", "tags"},
+        {"Kimi-K2-Thinking", "kimi"},
+        {"Mistral-Small-3.2-24B-Instruct-2506", "mistral"},
+        {"Qwen-Qwen3-0.6B", "tags"},
+        {"Qwen3-Coder", "tags"},
+        {"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", "deepseek"},
+        {"deepseek-ai-DeepSeek-V3.1", "deepseek"},
+        {"deepseek-ai-DeepSeek-V3.2", "dsml"},
+        {"ibm-granite-granite-3.3-2B-Instruct", "granite"},
+        {"meetkai-functionary-medium-v3.1", "function-tags"},
+        {"meetkai-functionary-medium-v3.2", "recipients"},
+        {"microsoft-Phi-3.5-mini-instruct", "plain"},
+        {"mistralai-Mistral-Nemo-Instruct-2407", "mistral"},
+        {"openai-gpt-oss-120b", "harmony"},
+        {"stepfun-ai-Step-3.5-Flash", "tags"},
+    };
+    for (const auto& [name, format] : expected) {
+        EXPECT_EQ(reply_format_name(reply_format(read(folder / (name + ".jinja")))), format)
+            << name;
+    }
 }
 
 TEST(PublishedTemplates, UsersTextStaysMarked) {
