@@ -62,10 +62,30 @@ Status bench_kernels(const Globals& globals) {
     return {};
 }
 
+nlohmann::json to_json(const engine::Readiness& ready) {
+    return {{"load_ms", ready.load_ms},
+            {"first_token_ms", ready.first_token_ms},
+            {"resident_bytes", ready.resident_bytes},
+            {"tensor_bytes", ready.tensor_bytes},
+            {"kv_bytes", ready.kv_bytes}};
+}
+
+std::string to_text(const engine::Readiness& ready) {
+    const auto bytes = [](std::int64_t count) { return human_bytes(static_cast<double>(count)); };
+    return fmt::format(
+        "ready after {:.0f} ms, first token {:.0f} ms later; resident {}, tensors {}, room for "
+        "keys and values {}\n",
+        ready.load_ms, ready.first_token_ms, bytes(ready.resident_bytes), bytes(ready.tensor_bytes),
+        bytes(ready.kv_bytes));
+}
+
 Status bench_engine(const Globals& globals, const std::string& path) {
     std::filesystem::path file = path;
     if (path.empty()) file = CAIRN_TRY(CAIRN_TRY(Session::open(globals)).base_model_path());
-    const auto model = CAIRN_TRY(engine::Model::load(file));
+    constexpr std::int64_t kPositions = 2048;
+    const engine::Readiness ready =
+        CAIRN_TRY(engine::measure_readiness(file, globals.threads, kPositions));
+    const auto& model = ready.model;
     ThreadPool pool(globals.threads);
     const kernels::MachineLimits limits = kernels::measure_machine(pool);
     engine::BenchOptions options;
@@ -76,13 +96,14 @@ Status bench_engine(const Globals& globals, const std::string& path) {
     const double prefill_gop = speed.prefill_tokens_per_second * speed.operations_per_token / 1e9;
     nlohmann::json json = {{"machine", to_json(limits)},
                            {"model", file.string()},
+                           {"ready", to_json(ready)},
                            {"prefill",
                             {{"tokens_per_s", speed.prefill_tokens_per_second},
                              {"gop_per_s", prefill_gop},
                              {"share_of_int8_limit", prefill_gop / limits.int8_gop_per_s},
                              {"share_of_f32_limit", prefill_gop / limits.f32_gflop_per_s}}},
                            {"decode", nlohmann::json::array()}};
-    std::string text = to_text(limits);
+    std::string text = to_text(limits) + to_text(ready);
     text += fmt::format(
         "prefill {:.0f} tokens/s, {:.1f} GOP/s: {:.0f} % of the int8 limit, {:.0f} % of the f32 "
         "limit\n",

@@ -83,6 +83,8 @@ Result<std::string> Session::base_model_digest() {
 Result<std::shared_ptr<engine::Scheduler>> Session::scheduler() {
     if (loaded_scheduler == nullptr) {
         auto model = CAIRN_TRY(engine::Model::load(CAIRN_TRY(base_model_path())));
+        // Known from the file's size and time: the first answer must not wait for a hash of it.
+        model->know_digest(CAIRN_TRY(base_model_digest()));
         engine::SchedulerOptions options;
         options.threads = threads;
         loaded_scheduler = std::make_shared<engine::Scheduler>(std::move(model), options);

@@ -11,6 +11,7 @@
 
 #include "cairn/engine/convert.h"
 #include "cairn/engine/forward.h"
+#include "cairn/engine/scheduler.h"
 
 namespace cairn::engine {
 namespace {
@@ -178,6 +179,63 @@ TEST_P(Arch, SameBytesAloneBatchedChunkedThreadedAndBehindAPrefix) {
         const BatchItem again = {&kv, first, nullptr, Logits::kAll};
         EXPECT_TRUE(same_bytes(alone, forward.run({&again, 1}).value())) << "used again";
     }
+}
+
+/// Two prompts with a common beginning, one after the other; once with reuse of prefixes.
+TEST_P(Arch, SchedulerAnswersTheSameBehindAKnownPrefix) {
+    const auto model = Model::load(folder() / (GetParam() + ".gguf")).value();
+    std::vector<std::vector<TokenId>> prompts(3);
+    for (int i = 0; i < 80; ++i) {
+        prompts[0].push_back((i * 31 + 7) % 120 + 3);
+        prompts[1].push_back(i < 70 ? prompts[0].back() : (i * 17 + 5) % 120 + 3);
+        prompts[2].push_back(i < 30 ? prompts[0].back() : (i * 13 + 1) % 120 + 3);
+    }
+    std::vector<std::vector<float>> logprobs[2];
+    std::int64_t cached = 0;
+    for (const bool reuse : {false, true}) {
+        Scheduler scheduler(model, {.threads = 2, .prefill_chunk = 11, .reuse_prefixes = reuse});
+        for (const auto& prompt : prompts) {
+            GenerateRequest request;
+            request.prompt = prompt;
+            request.max_tokens = 12;
+            const auto result = scheduler.generate(request).value();
+            logprobs[reuse ? 1 : 0].push_back(result.logprobs);
+            if (reuse) cached += result.usage.cached_tokens;
+        }
+    }
+    EXPECT_EQ(logprobs[0], logprobs[1]);
+    EXPECT_GE(cached, 64);
+}
+
+TEST_P(Arch, AdaptersChangeTheirOwnRowsOnly) {
+    const auto model = Model::load(folder() / (GetParam() + ".gguf")).value();
+    format::Adapter parts;
+    parts.architecture = model->config().architecture;
+    parts.alpha = 8;
+    for (const TensorSpec& spec : model_tensors(model->config())) {
+        if (spec.layer < 0 || spec.is_vector || spec.experts != 0 || spec.optional) continue;
+        format::LoraPair pair = {
+            spec.name, 2, static_cast<int>(spec.columns), static_cast<int>(spec.rows), {}, {}};
+        for (std::int64_t i = 0; i < 2 * spec.columns; ++i)
+            pair.a.push_back(0.05F * static_cast<float>(i % 7 - 3));
+        for (std::int64_t i = 0; i < 2 * spec.rows; ++i)
+            pair.b.push_back(0.05F * static_cast<float>(i % 5 - 2));
+        parts.pairs.push_back(std::move(pair));
+    }
+    ASSERT_GE(parts.pairs.size(), 4U);
+    const auto adapter = Adapter::from_parts(parts, *model, "a").value();
+    std::vector<TokenId> ids;
+    for (int i = 0; i < 40; ++i)
+        ids.push_back((i * 31 + 7) % 120 + 3);
+    const auto plain = logits_of(model, nullptr, ids, ids.size());
+    Forward forward(model, nullptr);
+    KvCache first(model->config(), 40);
+    KvCache second(model->config(), 40);
+    const std::vector<BatchItem> items = {{&first, ids, adapter.get(), Logits::kAll},
+                                          {&second, ids, nullptr, Logits::kAll}};
+    const auto both = forward.run(items).value();
+    EXPECT_GT(max_difference(both.first(plain.size()), plain), 1e-2F);
+    EXPECT_TRUE(same_bytes(both.last(plain.size()), plain));
 }
 
 /// A tensor that could be left out without a difference would hide that the graph forgot it.

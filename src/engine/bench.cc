@@ -3,10 +3,13 @@
 #include "cairn/engine/bench.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "cairn/base/clock.h"
+#include "cairn/base/files.h"
 #include "cairn/base/thread_pool.h"
 #include "cairn/engine/forward.h"
 
@@ -71,7 +74,41 @@ Result<DecodeSpeed> measure_decode(Forward& forward, const BenchOptions& options
     return speed;
 }
 
+/// Pages of this process that are in memory, as Linux counts them.
+Result<std::int64_t> resident_bytes() {
+    const std::string text = CAIRN_TRY(read_file("/proc/self/statm", 4096));
+    const std::size_t at = text.find(' ');
+    std::int64_t pages = 0;
+    if (at == std::string::npos ||
+        std::from_chars(text.data() + at + 1, text.data() + text.size(), pages).ec != std::errc()) {
+        return make_error(Code::kIo, "/proc/self/statm: expected numbers, found '" + text + "'");
+    }
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
 }  // namespace
+
+Result<Readiness> measure_readiness(const std::filesystem::path& path, int threads,
+                                    std::int64_t positions) {
+    const std::int64_t before = CAIRN_TRY(resident_bytes());
+    Readiness ready;
+    double begin = now_seconds();
+    ready.model = CAIRN_TRY(Model::load(path));
+    ready.load_ms = (now_seconds() - begin) * 1000;
+    begin = now_seconds();
+    ThreadPool pool(threads);
+    Forward forward(ready.model, &pool);
+    KvCache kv(ready.model->config(), positions);
+    const TokenId token = 0;
+    const BatchItem item = {&kv, {&token, 1}, nullptr, Logits::kLast};
+    CAIRN_TRY(forward.run({&item, 1}));
+    ready.first_token_ms = (now_seconds() - begin) * 1000;
+    ready.resident_bytes = CAIRN_TRY(resident_bytes()) - before;
+    ready.kv_bytes = kv.bytes();
+    for (const format::GgufTensor& tensor : ready.model->file().tensors())
+        ready.tensor_bytes += std::ssize(tensor.bytes);
+    return ready;
+}
 
 Result<EngineSpeed> measure_engine(const std::shared_ptr<const Model>& model,
                                    const BenchOptions& options) {

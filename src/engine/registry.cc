@@ -5,28 +5,30 @@
 
 #include "arch.h"
 
+// One line for each architecture, the name of its spec.
+#define CAIRN_ARCHITECTURES(ARCH) \
+    ARCH(kDeepseek2Arch)          \
+    ARCH(kGemma2Arch)             \
+    ARCH(kGemma3Arch)             \
+    ARCH(kGptOssArch)             \
+    ARCH(kGraniteArch)            \
+    ARCH(kLlamaArch)              \
+    ARCH(kMiniMax01Arch)          \
+    ARCH(kMiniMaxM2Arch)          \
+    ARCH(kPhi3Arch)               \
+    ARCH(kQwen2Arch)              \
+    ARCH(kQwen3Arch)              \
+    ARCH(kQwen3MoeArch)           \
+    ARCH(kSmolLm3Arch)
+
 namespace cairn::engine {
 
-extern const ArchSpec kDeepseek2Arch;
-extern const ArchSpec kGemma2Arch;
-extern const ArchSpec kGemma3Arch;
-extern const ArchSpec kGptOssArch;
-extern const ArchSpec kGraniteArch;
-extern const ArchSpec kLlamaArch;
-extern const ArchSpec kMiniMax01Arch;
-extern const ArchSpec kMiniMaxM2Arch;
-extern const ArchSpec kPhi3Arch;
-extern const ArchSpec kQwen2Arch;
-extern const ArchSpec kQwen3Arch;
-extern const ArchSpec kQwen3MoeArch;
-extern const ArchSpec kSmolLm3Arch;
+#define CAIRN_DECLARE(name) extern const ArchSpec name;
+CAIRN_ARCHITECTURES(CAIRN_DECLARE)
 
 namespace {
-constexpr std::array kArchs = {
-    &kDeepseek2Arch, &kGemma2Arch,    &kGemma3Arch,    &kGptOssArch, &kGraniteArch,
-    &kLlamaArch,     &kMiniMax01Arch, &kMiniMaxM2Arch, &kPhi3Arch,   &kQwen2Arch,
-    &kQwen3Arch,     &kQwen3MoeArch,  &kSmolLm3Arch,
-};
+#define CAIRN_ADDRESS(name) &name,
+constexpr std::array kArchs = {CAIRN_ARCHITECTURES(CAIRN_ADDRESS)};
 }  // namespace
 
 std::span<const ArchSpec* const> all_archs() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -32,6 +33,21 @@ struct EngineSpeed {
     std::vector<DecodeSpeed> decode;
     int threads = 0;
 };
+
+/// How soon a model answers, and what it then holds in memory.
+struct Readiness {
+    std::shared_ptr<const Model> model;
+    double load_ms = 0;               ///< until a request can begin, tokenizer and all
+    double first_token_ms = 0;        ///< one token through all layers after that
+    std::int64_t resident_bytes = 0;  ///< that this process gained meanwhile, mapped pages too
+    std::int64_t tensor_bytes = 0;    ///< of all tensors
+    std::int64_t kv_bytes = 0;
+};
+
+/// Loads the model and computes one token of a sequence with room for `positions`. Errors: those of
+/// Model::load; kIo when the system does not tell the resident size.
+Result<Readiness> measure_readiness(const std::filesystem::path& path, int threads,
+                                    std::int64_t positions);
 
 /// Errors: kInvalid when prompt and decode tokens pass the context.
 Result<EngineSpeed> measure_engine(const std::shared_ptr<const Model>& model,
