@@ -71,6 +71,7 @@ void add_models(CLI::App& root, const Globals& globals, Action& action) {
         [](CLI::App& app, std::string& path) { app.add_option("file", path, "model.gguf"); },
         [&globals](const std::string& path) { return show_model(globals, path); });
     add_models_quantize(*models, globals, action);
+    add_models_adapter(*models, globals, action);
 }
 
 }  // namespace cairn::cli

@@ -7,5 +7,6 @@
 namespace cairn::cli {
 
 void add_models_quantize(CLI::App& models, const Globals& globals, Action& action);
+void add_models_adapter(CLI::App& models, const Globals& globals, Action& action);
 
 }  // namespace cairn::cli

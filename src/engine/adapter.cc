@@ -8,6 +8,7 @@
 
 #include "cairn/base/files.h"
 #include "cairn/base/hash.h"
+#include "cairn/engine/peft.h"
 
 namespace cairn::engine {
 
@@ -19,15 +20,23 @@ bool takes_adapter(const TensorSpec& spec) {
            spec.slot != Slot::kKeyValueUp;
 }
 
+Result<std::string> digest_of(const std::filesystem::path& path) {
+    const MappedFile file = CAIRN_TRY(MappedFile::open(path));
+    const auto* data = reinterpret_cast<const char*>(file.bytes().data());
+    return sha256_hex(std::string_view(data, file.bytes().size()));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path& path,
                                                      const Model& model) {
-    const format::Adapter parts = CAIRN_TRY(format::read_adapter(path));
-    const MappedFile file = CAIRN_TRY(MappedFile::open(path));
-    const auto* data = reinterpret_cast<const char*>(file.bytes().data());
-    auto adapter =
-        from_parts(parts, model, sha256_hex(std::string_view(data, file.bytes().size())));
+    const bool from_peft = is_peft_folder(path);
+    const format::Adapter parts =
+        CAIRN_TRY(from_peft ? read_peft(path, model) : format::read_adapter(path));
+    std::string digest =
+        CAIRN_TRY(digest_of(from_peft ? path / "adapter_model.safetensors" : path));
+    if (from_peft) digest = sha256_hex(digest + CAIRN_TRY(digest_of(path / "adapter_config.json")));
+    auto adapter = from_parts(parts, model, digest);
     if (!adapter) return adapter.error().with_context(path.string());
     return adapter;
 }

@@ -26,7 +26,7 @@ struct LoraDelta {
 
 class Adapter {
   public:
-    /// Errors: those of read_adapter, kInvalid for targets that the model does not have or whose
+    /// A GGUF adapter or a PEFT folder. kInvalid for targets that the model does not have or whose
     /// shape differs, and when the adapter names another base model (cairn.base.sha256).
     static Result<std::shared_ptr<const Adapter>> load(const std::filesystem::path& path,
                                                        const Model& model);
