@@ -231,24 +231,40 @@ Status read_workspace(Table& table, const toml::node& node, WorkspaceConfig& con
                               config.currency + "'");
 }
 
+/// True for a reference to a model outside of the binary; the path of a file becomes absolute.
+bool resolve_reference(const fs::path& root, std::string& reference) {
+    for (const std::string_view stored : {"hf:", "model:"}) {
+        if (reference.starts_with(stored) && reference.size() > stored.size()) return true;
+    }
+    constexpr std::string_view kFile = "file:";
+    if (!reference.starts_with(kFile) || reference.size() == kFile.size()) return false;
+    reference = std::string(kFile) + below(root, reference.substr(kFile.size())).string();
+    return true;
+}
+
 Status read_model(Table& table, const toml::node& node, WorkspaceConfig& config) {
     CAIRN_TRY(table.text("base", config.base_model));
     if (config.base_model == "pebble") return {};
-    for (const std::string_view stored : {"hf:", "model:"}) {
-        if (config.base_model.starts_with(stored) && config.base_model.size() > stored.size()) {
-            return {};
-        }
-    }
-    constexpr std::string_view kFile = "file:";
-    if (config.base_model.starts_with(kFile) && config.base_model.size() > kFile.size()) {
-        const std::string path = config.base_model.substr(kFile.size());
-        config.base_model = std::string(kFile) + below(config.root, path).string();
-        return {};
-    }
+    if (resolve_reference(config.root, config.base_model)) return {};
     return error_at(node,
                     "model.base: expected 'pebble', 'file:PATH', 'hf:ORG/NAME' or 'model:NAME', "
                     "found '" +
                         config.base_model + "'");
+}
+
+Status read_retrieval(Table& table, const toml::node& node, WorkspaceConfig& config) {
+    RetrievalConfig& retrieval = config.retrieval;
+    CAIRN_TRY(table.text("embedder", retrieval.embedder));
+    CAIRN_TRY(table.text("reranker", retrieval.reranker));
+    for (std::string* reference : {&retrieval.embedder, &retrieval.reranker}) {
+        if (reference->empty() || resolve_reference(config.root, *reference)) continue;
+        return error_at(
+            node,
+            fmt::format("retrieval.{}: expected 'file:PATH', 'hf:ORG/NAME' or "
+                        "'model:NAME', found '{}'",
+                        reference == &retrieval.embedder ? "embedder" : "reranker", *reference));
+    }
+    return {};
 }
 
 Status read_models(Table& table, const toml::node& node, WorkspaceConfig& config) {
@@ -395,8 +411,8 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
     };
     Table top(file, "");
     const toml::node* workspace = top.find("workspace");
-    for (const char* name :
-         {"model", "models", "source", "scenario", "hardware", "prices", "clean", "tune"}) {
+    for (const char* name : {"model", "models", "retrieval", "source", "scenario", "hardware",
+                             "prices", "clean", "tune"}) {
         top.find(name);
     }
     CAIRN_TRY(top.refuse_unknown());
@@ -406,6 +422,7 @@ Status read_tables(const toml::table& file, WorkspaceConfig& config) {
     CAIRN_TRY(each_table(file, "workspace", false, with(read_workspace)));
     CAIRN_TRY(each_table(file, "model", false, with(read_model)));
     CAIRN_TRY(each_table(file, "models", false, with(read_models)));
+    CAIRN_TRY(each_table(file, "retrieval", false, with(read_retrieval)));
     CAIRN_TRY(each_table(file, "source", true, with(read_source)));
     CAIRN_TRY(each_table(file, "scenario", true, with(read_scenario)));
     CAIRN_TRY(each_table(file, "hardware", false, [&](Table& table, const toml::node&) {

@@ -110,6 +110,8 @@ TEST(Config, RefusesByNameWithLineAndSuggestion) {
         {"[prices]\ninput_per_mtok = 0.0000001\n", "prices.input_per_mtok", ""},
         {"[prices]\ninput_per_mtok = -1\n", "not negative", ""},
         {"[prices]\ninput_per_mtok = nan\n", "expected an amount", ""},
+        {"[retrieval]\nembedder = \"minilm\"\n", "retrieval.embedder: expected 'file:PATH'", ""},
+        {"[retrieval]\nreranker = \"hf:\"\n", "retrieval.reranker: expected 'file:PATH'", ""},
         {"[hardware]\nutilisation = 10\n", "line 4: hardware.utilisation: expected a number", ""},
         {"[tune]\nrank = 2.5\n", "tune.rank: expected a whole number", ""},
         {"[tune]\nlearning_rate = nan\n", "tune.learning_rate", ""},

@@ -5,6 +5,7 @@
 #include "cairn/base/log.h"
 #include "cairn/operate/releases.h"
 #include "cairn/text/json.h"
+#include "search_models.h"
 
 namespace cairn::cli {
 
@@ -59,8 +60,10 @@ Result<std::shared_ptr<const engine::Adapter>> load_adapter(Session& session,
 Result<std::shared_ptr<apps::Assistant>> open_assistant(Session& session,
                                                         const std::string& index_digest,
                                                         const apps::AssistantSettings& settings) {
-    return std::make_shared<apps::Assistant>(CAIRN_TRY(index_files(session).open(index_digest)),
-                                             CAIRN_TRY(session.scheduler()), nullptr, settings);
+    knowledge::Index index = CAIRN_TRY(index_files(session).open(index_digest));
+    CAIRN_TRY(index.use(CAIRN_TRY(search_models(session))));
+    return std::make_shared<apps::Assistant>(std::move(index), CAIRN_TRY(session.scheduler()),
+                                             nullptr, settings);
 }
 
 Result<std::vector<serve::ServedModel>> served_models(Session& session) {
@@ -78,6 +81,9 @@ Result<std::vector<serve::ServedModel>> served_models(Session& session) {
     base.name = session.config.base_model;
     base.scenario = base.name;
     models.push_back(base);
+    for (serve::ServedModel& encoder : CAIRN_TRY(served_encoders(session))) {
+        models.push_back(std::move(encoder));
+    }
     return models;
 }
 

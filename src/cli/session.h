@@ -14,6 +14,7 @@
 #include "cairn/base/config.h"
 #include "cairn/base/progress.h"
 #include "cairn/engine/scheduler.h"
+#include "cairn/knowledge/dense.h"
 #include "cairn/knowledge/index_files.h"
 #include "cairn/store/store.h"
 #include "command.h"
@@ -38,7 +39,8 @@ struct Session {
     /// The base model ready to run; loaded at the first call.
     Result<std::shared_ptr<engine::Scheduler>> scheduler();
 
-    std::shared_ptr<engine::Scheduler> loaded_scheduler;  ///< use scheduler()
+    std::shared_ptr<engine::Scheduler> loaded_scheduler;          ///< use scheduler()
+    std::optional<knowledge::SearchModels> loaded_search_models;  ///< use search_models()
 };
 
 /// Everything that decides what a step makes; equal inputs are the same work.

@@ -6,6 +6,7 @@
 #include "cairn/data/clean.h"
 #include "cairn/operate/releases.h"
 #include "pipeline.h"
+#include "search_models.h"
 
 namespace cairn::cli {
 
@@ -21,6 +22,17 @@ Result<std::set<std::string>> wanted_indexes(Session& session, const std::string
     return wanted;
 }
 
+void describe(const knowledge::DenseReport& dense, StepOutput& output) {
+    output.report["vectors"] = dense.vectors;
+    output.report["embedded"] = dense.embedded;
+    output.report["tokens_embedded"] = dense.tokens;
+    output.summary += fmt::format(", {} vectors ({} new)", dense.vectors, dense.embedded);
+    if (dense.cut == 0) return;
+    output.report["chunks_cut"] = dense.cut;
+    output.summary +=
+        fmt::format("; of {} chunks the embedder reads only the beginning", dense.cut);
+}
+
 }  // namespace
 
 Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
@@ -28,13 +40,18 @@ Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
     // Titles and sections come from reading, texts from cleaning: a change of either is a change.
     input.inputs.push_back({"read", CAIRN_TRY(stored_output(session, "ingest")).digest});
     input.inputs.push_back({"clean", CAIRN_TRY(stored_output(session, "clean")).digest});
+    const knowledge::SearchModels models = CAIRN_TRY(search_models(session));
+    if (models.any()) {
+        input.parameters = {{"embedder", models.embedder_identity},
+                            {"reranker", models.reranker_identity}};
+    }
     knowledge::IndexFiles files = index_files(session);
     const auto work = [&]() -> Result<StepOutput> {
         const auto documents = CAIRN_TRY(data::load_clean_documents(session.store));
         const auto texts = CAIRN_TRY(data::clean_text_blobs(session.store));
         const auto former = CAIRN_TRY(store::latest_done(session.store.database(), "index", ""));
         const knowledge::BuildReport report =
-            CAIRN_TRY(files.build(documents, texts, former ? former->output_digest : ""));
+            CAIRN_TRY(files.build(documents, texts, former ? former->output_digest : "", models));
         (void)CAIRN_TRY(files.remove_all_but(CAIRN_TRY(wanted_indexes(session, report.digest))));
         StepOutput output;
         output.digest = report.digest;
@@ -44,6 +61,7 @@ Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
                          {"documents_removed", report.documents_removed}};
         output.summary = fmt::format("{} chunks of {} documents ({} changed)", report.chunks,
                                      report.documents, report.documents_changed);
+        if (models.embedder != nullptr) describe(report.dense, output);
         return output;
     };
     return run_step(session, input, work,

@@ -12,6 +12,7 @@
 #include "cairn/knowledge/citation.h"
 #include "cairn/knowledge/fts_tokenizer.h"
 #include "cairn/store/database.h"
+#include "dense_search.h"
 
 namespace cairn::knowledge {
 namespace {
@@ -23,6 +24,10 @@ using store::Transaction;
 // Raise when chunks or terms are made in another way: it makes every document be indexed anew.
 constexpr std::string_view kMethod = "3";
 // Headings say what a chunk is about; a word in them counts more than one in the body.
+constexpr const char* kChunkSql = R"(
+SELECT c.id, c.document_id, d.source, d.path, d.title, c.heading_path, c.page, c.span_begin,
+       c.span_end, c.sentences, c.headings, c.body, 0.0 AS cost
+FROM chunks c JOIN indexed_documents d ON d.id = c.document_id WHERE c.id = ?1)";
 constexpr const char* kRankedSql = R"(
 SELECT c.id, c.document_id, d.source, d.path, d.title, c.heading_path, c.page, c.span_begin,
        c.span_end, c.sentences, c.headings, c.body, bm25(chunks_fts, 1.6, 1.0) AS cost
@@ -32,7 +37,7 @@ WHERE chunks_fts MATCH ?1
   AND (?2 = '' OR instr(?2, char(31) || d.source || char(31)) > 0)
 ORDER BY cost, d.path, c.span_begin LIMIT ?3)";
 
-constexpr store::Migration kMigrations[] = {{1, R"(
+const store::Migration kMigrations[] = {{1, R"(
 CREATE TABLE indexed_documents(
   id TEXT PRIMARY KEY, source TEXT NOT NULL, path TEXT NOT NULL, title TEXT NOT NULL,
   digest TEXT NOT NULL, text_blob TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
@@ -46,7 +51,8 @@ CREATE VIRTUAL TABLE chunks_fts USING fts5(
   headings, body, content='chunks', content_rowid='id', tokenize='cairn');
 CREATE VIRTUAL TABLE chunks_terms USING fts5vocab(chunks_fts, 'row');
 CREATE TABLE index_state(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-)"}};
+)"},
+                                        {2, kDenseTables}};
 
 // A term that stands for one of the question's finds passages when it does so at least this much.
 constexpr double kWidenLeast = 0.3;
@@ -209,11 +215,45 @@ Hit read_hit(const Statement& row, const std::vector<QueryTerm>& terms, std::str
     return hit;
 }
 
+/// Chunks that hold words of the question, best first; more than asked for, because the order is
+/// made by their sentences as well.
+Result<std::vector<Hit>> find_by_words(Database& database, std::string_view question,
+                                       const std::vector<QueryTerm>& terms,
+                                       const RetrieveOptions& options) {
+    constexpr int kCandidatesPerHit = 4;
+    std::string sources;
+    for (const std::string& source : options.sources) {
+        sources += kSeparator + source + kSeparator;
+    }
+    // The words of the question first, then words that stand for them: what only those find has
+    // no rank of its own and is judged by the second look alone.
+    std::vector<Hit> hits;
+    std::set<std::int64_t> seen;
+    for (const bool widened : {false, true}) {
+        Statement rows = CAIRN_TRY(database.query(kRankedSql, match_expression(terms, widened),
+                                                  sources, options.k * kCandidatesPerHit));
+        while (CAIRN_TRY(rows.step())) {
+            if (!seen.insert(rows.integer(0)).second) continue;
+            hits.push_back(read_hit(rows, terms, question));
+            if (widened) hits.back().bm25 = 0;
+        }
+    }
+    for (Hit& hit : hits) {
+        const double best = hit.sentences.empty() ? 0 : hit.sentences.front().score;
+        hit.score = hit.bm25 / (1e-9 + hits.front().bm25) + hit.coverage + best;
+    }
+    std::stable_sort(hits.begin(), hits.end(),
+                     [](const Hit& a, const Hit& b) { return a.score > b.score; });
+    return hits;
+}
+
 }  // namespace
 
 struct Index::State {
     std::unique_ptr<Database> own;  ///< nullptr: the connection is someone else's
     Database* database;
+    SearchModels models;
+    std::unique_ptr<DenseSearch> dense;  ///< nullptr: words alone
 };
 
 Index::Index(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -224,14 +264,33 @@ Index::~Index() = default;
 Result<Index> Index::open(Database& database) {
     CAIRN_TRY(register_fts_tokenizer(database.handle()));
     CAIRN_TRY(store::migrate(database, "knowledge", kMigrations));
-    return Index(std::make_unique<State>(State{nullptr, &database}));
+    return Index(std::make_unique<State>(State{nullptr, &database, {}, nullptr}));
 }
 
 Result<Index> Index::open_finished(const std::filesystem::path& path) {
     auto own = std::make_unique<Database>(CAIRN_TRY(Database::open_read_only(path)));
     CAIRN_TRY(register_fts_tokenizer(own->handle()));
     Database* database = own.get();
-    return Index(std::make_unique<State>(State{std::move(own), database}));
+    return Index(std::make_unique<State>(State{std::move(own), database, {}, nullptr}));
+}
+
+Status Index::use(SearchModels models) {
+    const auto made_with = [&](std::string_view key) -> Result<std::string> {
+        Statement rows =
+            CAIRN_TRY(state_->database->query("SELECT value FROM index_state WHERE key = ?1", key));
+        return CAIRN_TRY(rows.step()) ? rows.text(0) : std::string();
+    };
+    const bool finished = state_->own != nullptr;
+    if (finished && (CAIRN_TRY(made_with("embedder")) != models.embedder_identity ||
+                     CAIRN_TRY(made_with("reranker")) != models.reranker_identity)) {
+        return make_error(Code::kUnsupported,
+                          "the index was made with other models of retrieval than [retrieval] of "
+                          "cairn.toml names",
+                          "run `cairn up`, or name the former models again");
+    }
+    state_->models = std::move(models);
+    state_->dense.reset();
+    return {};
 }
 
 Result<BuildReport> Index::build(std::span<const text::Document> documents,
@@ -273,9 +332,16 @@ Result<BuildReport> Index::build(std::span<const text::Document> documents,
     for (const auto& [id, digest] : now) {
         hash.field(id).field(digest);
     }
+    const SearchModels& models = state_->models;
+    if (models.any()) hash.field(models.embedder_identity).field(models.reranker_identity);
     report.digest = hash.hex();
     CAIRN_TRY(
         database.exec("INSERT OR REPLACE INTO index_state VALUES('digest', ?1)", report.digest));
+    CAIRN_TRY(database.exec("INSERT OR REPLACE INTO index_state VALUES('reranker', ?1)",
+                            models.reranker_identity));
+    if (models.embedder != nullptr) report.dense = CAIRN_TRY(store_vectors(database, models));
+    if (models.embedder == nullptr) CAIRN_TRY(drop_vectors(database));
+    state_->dense.reset();
     report.chunks = CAIRN_TRY(chunk_count());
     CAIRN_TRY(transaction.commit());
     return report;
@@ -299,33 +365,20 @@ Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptio
         return count;
     });
     CAIRN_TRY(failed);
-    if (out.terms.empty()) {
-        return out;
+    if (!out.terms.empty()) {
+        out.hits = CAIRN_TRY(find_by_words(database, question, out.terms, options));
     }
-    std::string sources;
-    for (const std::string& source : options.sources) {
-        sources += kSeparator + source + kSeparator;
-    }
-    // More candidates than asked for: the order is made once more below.
-    constexpr int kCandidatesPerHit = 4;
-    // The words of the question first, then words that stand for them: what only those find has
-    // no rank of its own and is judged by the second look alone.
-    std::set<std::int64_t> seen;
-    for (const bool widened : {false, true}) {
-        Statement rows = CAIRN_TRY(database.query(kRankedSql, match_expression(out.terms, widened),
-                                                  sources, options.k * kCandidatesPerHit));
-        while (CAIRN_TRY(rows.step())) {
-            if (!seen.insert(rows.integer(0)).second) continue;
-            out.hits.push_back(read_hit(rows, out.terms, question));
-            if (widened) out.hits.back().bm25 = 0;
+    if (state_->models.any()) {
+        if (state_->dense == nullptr) {
+            state_->dense = CAIRN_TRY(DenseSearch::open(database, state_->models));
         }
+        const auto read = [&](std::int64_t chunk_id) -> Result<Hit> {
+            Statement row = CAIRN_TRY(database.query(kChunkSql, chunk_id));
+            CAIRN_TRY(row.step());
+            return read_hit(row, out.terms, question);
+        };
+        CAIRN_TRY(state_->dense->join(question, options, read, out.hits));
     }
-    for (Hit& hit : out.hits) {
-        const double best = hit.sentences.empty() ? 0 : hit.sentences.front().score;
-        hit.score = hit.bm25 / (1e-9 + out.hits.front().bm25) + hit.coverage + best;
-    }
-    std::stable_sort(out.hits.begin(), out.hits.end(),
-                     [](const Hit& a, const Hit& b) { return a.score > b.score; });
     if (out.hits.size() > static_cast<std::size_t>(options.k)) {
         out.hits.resize(static_cast<std::size_t>(options.k));
     }

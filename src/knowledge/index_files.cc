@@ -49,9 +49,10 @@ Status sync_folder(const fs::path& folder) {
 }
 
 Result<BuildReport> build_file(const fs::path& path, std::span<const text::Document> documents,
-                               const TextBlobs& text_blobs) {
+                               const TextBlobs& text_blobs, const SearchModels& models) {
     store::Database database = CAIRN_TRY(store::Database::open(path));
     Index index = CAIRN_TRY(Index::open(database));
+    CAIRN_TRY(index.use(models));
     const BuildReport report = CAIRN_TRY(index.build(documents, text_blobs));
     // Out of the write-ahead log: from here on the file stands alone.
     CAIRN_TRY(database.script("PRAGMA journal_mode = DELETE"));
@@ -70,7 +71,8 @@ bool IndexFiles::has(std::string_view digest) const {
 }
 
 Result<BuildReport> IndexFiles::build(std::span<const text::Document> documents,
-                                      const TextBlobs& text_blobs, std::string_view previous) {
+                                      const TextBlobs& text_blobs, std::string_view previous,
+                                      const SearchModels& models) {
     CAIRN_TRY(make_folders(folder_));
     CAIRN_TRY(remove_leftovers(folder_));
     const fs::path building = folder_ / kBuilding;
@@ -80,7 +82,7 @@ Result<BuildReport> IndexFiles::build(std::span<const text::Document> documents,
         fs::copy_file(path_of(previous), building, failure);
         if (failure) return errno_error(building.string(), failure.value());
     }
-    const BuildReport report = CAIRN_TRY(build_file(building, documents, text_blobs));
+    const BuildReport report = CAIRN_TRY(build_file(building, documents, text_blobs, models));
     fs::rename(building, path_of(report.digest), failure);
     if (failure) return errno_error(building.string(), failure.value());
     CAIRN_TRY(sync_folder(folder_));

@@ -24,7 +24,8 @@ Status write(Service::State& state, const Served& served) {
     event.request_id = served.request_id;
     event.key_id = served.caller->key_id;
     event.scenario = served.model->scenario;
-    event.model_digest = state.parts.scheduler->model()->digest();
+    event.model_digest = served.model_digest.empty() ? state.parts.scheduler->model()->digest()
+                                                     : served.model_digest;
     event.finish_reason = served.finish;
     event.ended_ms = now;
     event.input_uncached = usage.input_tokens - usage.cached_tokens;

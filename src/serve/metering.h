@@ -20,6 +20,7 @@ struct Served {
     int status = 200;    ///< as sent; 499 when nobody listened any more
     double first_token_s = 0;
     double total_s = 0;
+    std::string model_digest = {};  ///< empty: the base model's
 };
 
 inline constexpr int kStatusDisconnected = 499;

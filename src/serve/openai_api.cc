@@ -276,6 +276,12 @@ Reply chat_completions(Service::State& state, const Request& request, const Call
     if (!chat) return invalid(chat.error().to_string(), "invalid_request", param);
     auto model = state.models.find(chat->model);
     if (!model) return no_model(model.error());
+    if (model->kind == ModelKind::kEncoder) {
+        return invalid("'" + model->name +
+                           "' reads texts and writes none (POST /v1/embeddings or "
+                           "/v1/rerank)",
+                       "unsupported_model", "model");
+    }
     const Call call{state, request, caller, responder, std::move(*chat), std::move(*model)};
     return call.model.kind == ModelKind::kQa ? answer(call) : generate(call);
 }
@@ -284,7 +290,9 @@ json model_json(const ServedModel& model) {
     return {{"id", model.name},
             {"object", "model"},
             {"created", model.created_ms / 1000},
-            {"owned_by", model.kind == ModelKind::kBase ? "base" : "workspace"}};
+            {"owned_by", model.kind == ModelKind::kBase || model.kind == ModelKind::kEncoder
+                             ? "base"
+                             : "workspace"}};
 }
 
 Reply list_models(const Service::State& state) {

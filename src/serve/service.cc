@@ -87,6 +87,7 @@ Result<Router> Service::router() {
     router.add("GET", "/metrics", Access::kAdmin,
                [&](const Request&, const Caller&, Responder&) { return metrics(state); });
     add_openai_routes(router, state);
+    add_embedding_routes(router, state);
     add_console_routes(router, state);
     add_ledger_routes(router, state);
     CAIRN_TRY(add_asset_routes(router, state.parts.assets));

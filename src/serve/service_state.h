@@ -24,6 +24,7 @@ struct Service::State {
 };
 
 void add_openai_routes(Router& router, Service::State& state);
+void add_embedding_routes(Router& router, Service::State& state);
 void add_console_routes(Router& router, Service::State& state);
 void add_ledger_routes(Router& router, Service::State& state);
 /// The console's files. Errors: kInvalid without index.html.

@@ -59,6 +59,12 @@ struct CleanConfig {
     bool mask_names = false;           ///< names of persons
 };
 
+/// Models that help retrieval; empty: none. "file:PATH" (resolved against root) or "hf:ORG/NAME".
+struct RetrievalConfig {
+    std::string embedder;
+    std::string reranker;
+};
+
 struct TuneConfig {
     int rank = 8;
     double alpha = 16;
@@ -83,6 +89,7 @@ struct WorkspaceConfig {
     PricesConfig prices;
     CleanConfig clean;
     TuneConfig tune;
+    RetrievalConfig retrieval;
 };
 
 /// Checks the text of a cairn.toml that lies in `root`. Errors: kInvalid naming line and key.

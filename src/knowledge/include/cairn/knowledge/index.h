@@ -15,6 +15,7 @@
 
 #include "cairn/base/result.h"
 #include "cairn/knowledge/chunker.h"
+#include "cairn/knowledge/dense.h"
 #include "cairn/knowledge/lexical.h"
 #include "cairn/text/document.h"
 
@@ -32,11 +33,13 @@ struct Hit {
     std::string title;
     std::vector<std::string> heading_path;
     int page = 0;
-    text::Span span;      ///< of the chunk, in the document's text
-    std::string text;     ///< of the chunk
-    double bm25 = 0;      ///< larger is better
-    double coverage = 0;  ///< share of the question's weight (idf) found in chunk or headings
-    double score = 0;     ///< what the order is made by
+    text::Span span;       ///< of the chunk, in the document's text
+    std::string text;      ///< of the chunk
+    double bm25 = 0;       ///< larger is better
+    double coverage = 0;   ///< share of the question's weight (idf) found in chunk or headings
+    double meaning = 0;    ///< cosine to the question; 0 without an embedder
+    double relevance = 0;  ///< 0..1, by the reranker; 0 without one
+    double score = 0;      ///< what the order is made by
     std::vector<SentenceScore> sentences;  ///< best first; spans in the document's text
 };
 
@@ -55,7 +58,8 @@ struct BuildReport {
     int chunks = 0;
     int documents_changed = 0;  ///< written in this build
     int documents_removed = 0;
-    std::string digest;  ///< of all documents and the way they were cut
+    std::string digest;  ///< of all documents, the way they were cut and the models of retrieval
+    DenseReport dense;
 };
 
 /// Document id -> digest of the blob that holds its text, to show a quote where it stood.
@@ -68,6 +72,10 @@ class Index {
     static Result<Index> open(store::Database& database);
     /// A finished file (index_files.h), for reading only; the index owns the connection.
     static Result<Index> open_finished(const std::filesystem::path& path);
+
+    /// The models that `build` embeds with and `retrieve` searches with; none: words alone. On a
+    /// finished index errors: kUnsupported when it was made with other models.
+    Status use(SearchModels models);
 
     /// Makes the index hold exactly `documents` (cleaned). Documents with the same text and
     /// headings as before are left alone; a failure or a kill leaves the former index.

@@ -24,7 +24,8 @@ class IndexFiles {
     /// that is here, so that only changed documents are cut again. A kill leaves every finished
     /// generation as it was.
     Result<BuildReport> build(std::span<const text::Document> documents,
-                              const TextBlobs& text_blobs, std::string_view previous);
+                              const TextBlobs& text_blobs, std::string_view previous,
+                              const SearchModels& models = {});
 
     bool has(std::string_view digest) const;
     /// Errors: kNotFound when the generation is not here, kIo when it is not what its name says.

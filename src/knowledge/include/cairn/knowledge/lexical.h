@@ -53,6 +53,7 @@ struct SentenceScore {
     double context = 0;   ///< the same with the headings and neighbours counted as well
     double pairs = 0;     ///< share of the question's neighbouring terms that stand together
     bool numbers = true;  ///< the question's numbers and identifiers are all there
+    double meaning = 0;   ///< cosine to the question; 0 without an embedder
     /// The sentence holds what the question asks for: an amount, a date ... (answer_kind.h).
     double kind = 1;
 };

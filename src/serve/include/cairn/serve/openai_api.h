@@ -14,13 +14,15 @@
 #include "cairn/apps/assistant.h"
 #include "cairn/base/result.h"
 #include "cairn/engine/adapter.h"
+#include "cairn/engine/embedder.h"
 
 namespace cairn::serve {
 
 enum class ModelKind : std::uint8_t {
-    kBase,   ///< the base model as it is
-    kStyle,  ///< the base model with the scenario's adapter
-    kQa,     ///< the grounded assistant
+    kBase,     ///< the base model as it is
+    kStyle,    ///< the base model with the scenario's adapter
+    kQa,       ///< the grounded assistant
+    kEncoder,  ///< makes embeddings or reranks; see embeddings_api.cc
 };
 
 struct ServedModel {
@@ -30,7 +32,9 @@ struct ServedModel {
     std::shared_ptr<const engine::Adapter> adapter;  ///< kStyle; may be null (base alone)
     /// kQa: Assistant::answer, bound to the scenario's assistant. Called on several threads.
     std::function<Result<apps::Answer>(const apps::AssistantRequest&)> answer;
-    std::string release;  ///< id; empty: the base model
+    std::shared_ptr<engine::Embedder> embedder;  ///< kEncoder
+    std::shared_ptr<engine::Reranker> reranker;  ///< kEncoder
+    std::string release;                         ///< id; empty: the base model
     std::int64_t created_ms = 0;
 };
 
