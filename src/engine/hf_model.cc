@@ -442,6 +442,25 @@ Result<format::GgufFile> gguf_from_directory(const format::HfDirectory& director
                                         std::move(memory));
 }
 
+namespace {
+
+/// generation_config.json may name more tokens that end an answer than the tokenizer knows.
+Status add_end_tokens(const format::HfDirectory& directory, text::TokenizerParts& parts) {
+    for (const format::JsonConfig* config : {&directory.generation_config(), &directory.config()}) {
+        if (config->is_null("eos_token_id")) continue;
+        for (const std::int64_t id : CAIRN_TRY(config->get_integers("eos_token_id"))) {
+            if (id < 0 || id >= std::ssize(parts.tokens)) continue;  // padded vocabularies
+            const auto token = static_cast<text::TokenId>(id);
+            if (parts.eos == text::kNoToken) parts.eos = token;
+            if (token != parts.eos && parts.eot == text::kNoToken) parts.eot = token;
+        }
+        return {};
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<text::Tokenizer> tokenizer_from_directory(const format::HfDirectory& directory) {
     constexpr std::uint64_t kBytesMax = 128 << 20;  // the largest known has 33 MB
     constexpr std::array kFiles = {"tokenizer.json",          "tokenizer_config.json",
@@ -459,7 +478,9 @@ Result<text::Tokenizer> tokenizer_from_directory(const format::HfDirectory& dire
     files.chat_template = texts[3];
     files.sentence_piece = texts[4];
     files.tiktoken = texts[5];
-    return text::read_tokenizer(files);
+    text::TokenizerParts parts = CAIRN_TRY(text::read_tokenizer_parts(files));
+    CAIRN_TRY(add_end_tokens(directory, parts));
+    return text::Tokenizer::from_parts(std::move(parts));
 }
 
 }  // namespace cairn::engine

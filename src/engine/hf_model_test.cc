@@ -149,6 +149,16 @@ TEST(HfModel, RefusesByNameWhatItWouldComputeWrongly) {
     }
 }
 
+TEST(HfModel, AnswersEndWithEveryTokenOfTheGenerationConfig) {
+    const Copy copy("qwen3", [](nlohmann::json&) {});
+    ASSERT_TRUE(write_file_atomic(copy.folder() / "generation_config.json",
+                                  R"({"eos_token_id": [2, 77, 9999999]})"));
+    const auto model = Model::load(copy.folder()).value();
+    EXPECT_TRUE(model->tokenizer().is_end(2));
+    EXPECT_TRUE(model->tokenizer().is_end(77));
+    EXPECT_FALSE(model->tokenizer().is_end(78));
+}
+
 TEST(HfModel, WeightsStayInTheMapping) {
     const fs::path folder = fs::path(CAIRN_SOURCE_DIR) / "src/engine/testdata/arch/qwen3";
     const auto directory = format::HfDirectory::open(folder).value();
