@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cctype>
 #include <cstring>
 #include <future>
@@ -413,7 +414,11 @@ TEST(Scheduler, GenerationsGoOnWhileAScoreIsComputed) {
     generate.max_tokens = 200;
     generate.on_token = [&](const TokenEvent&) {
         ++tokens;
-        if (scoring) ++while_scoring;
+        if (scoring) {
+            ++while_scoring;
+        } else {  // on a busy machine the generation would be over before the score is asked for
+            std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        }
         return true;
     };
     const auto generation = scheduler.submit(generate).value();
