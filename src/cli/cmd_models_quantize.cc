@@ -44,8 +44,8 @@ struct CompareOptions {
     TextOptions text;
 };
 
-/// The text of every readable file at `path`, in byte order of their names; tables and archives of
-/// weights are skipped.
+/// The text of every readable file at `path`, in byte order of their names. In a folder, what has no
+/// text or is damaged is left out.
 Result<std::string> read_text(const fs::path& path) {
     std::vector<FileEntry> files;
     if (fs::is_directory(path)) {
@@ -58,9 +58,12 @@ Result<std::string> read_text(const fs::path& path) {
         if (!file.problem.empty()) continue;
         const std::string bytes = CAIRN_TRY(read_file(file.path, limits::kDocumentFileBytesMax));
         const auto read = data::read_document({"text", file.relative, bytes});
-        if (!read && (read.error().code == Code::kUnsupported && files.size() > 1)) continue;
+        if (!read && files.size() > 1) continue;
         if (!read) return read.error().with_context(file.path.string());
         text += read->document.text + "\n\n";
+    }
+    if (text.empty()) {
+        return make_error(Code::kInvalid, "expected text in " + path.string() + ", found none");
     }
     return text;
 }

@@ -120,7 +120,7 @@ class QuantisedProducts : public testing::TestWithParam<Isa> {
     Isa before_ = Isa::kReference;
 };
 INSTANTIATE_TEST_SUITE_P(Isa, QuantisedProducts,
-                         testing::Values(Isa::kReference, Isa::kAvx2, Isa::kAvx512),
+                         testing::Values(Isa::kReference, Isa::kAvx2, Isa::kAvx512, Isa::kAmx),
                          [](const auto& info) { return std::string(isa_name(info.param)); });
 
 Floats product(ThreadPool* pool, DType dtype, const std::vector<std::uint8_t>& w, const Floats& x,
@@ -134,7 +134,7 @@ Floats product(ThreadPool* pool, DType dtype, const std::vector<std::uint8_t>& w
 TEST_P(QuantisedProducts, AreBitEqualToTheReference) {
     constexpr std::int64_t n = 37;  // two whole groups of rows and a part of one
     for (const std::int64_t k : {256, 1280}) {
-        const Floats x = random_floats(9 * k, 40);
+        const Floats x = random_floats(21 * k, 40);
         for (const DType dtype : quantised_types()) {
             const auto w = random_rows(dtype, n, k);
             const Floats y = product(nullptr, dtype, w, x, n, k);
@@ -171,13 +171,13 @@ TEST_P(QuantisedProducts, AreCloseToTheProductsOfDequantisedWeights) {
 TEST_P(QuantisedProducts, DoNotDependOnBatchOrThreads) {
     constexpr std::int64_t n = 83;
     constexpr std::int64_t k = 512;
-    constexpr std::int64_t m = 13;
+    constexpr std::int64_t m = 37;
     const Floats x = random_floats(m * k, 43);
     ThreadPool pool(3);
     for (const DType dtype : quantised_types()) {
         const auto w = random_rows(dtype, n, k);
         const Floats all = product(&pool, dtype, w, x, n, k);
-        for (const std::int64_t batch : {1, 2, 3, 5}) {
+        for (const std::int64_t batch : {1, 3, 16, 19}) {
             Floats part(m * n);
             for (std::int64_t i = 0; i < m; i += batch) {
                 matmul_nt(nullptr, part.data() + i * n, x.data() + i * k, w.data(), dtype,

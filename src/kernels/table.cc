@@ -66,29 +66,19 @@ bool has_amx() {
 
 #endif
 
-/// Products that an ISA does not have are the reference's.
-[[maybe_unused]] Table with_reference(Table table) {
-    for (std::size_t i = 0; i < kTensorTypes.size(); ++i) {
-        if (table.matmul[i] == nullptr) table.matmul[i] = kReferenceTable.matmul[i];
-    }
-    return table;
-}
-
 /// All tables, composed once; tables[i] is null when not supported.
 struct Tables {
-    Table avx2;
     Table avx512;
     Table amx;
     const Table* by_isa[kIsaCount];
 
-    Tables() : avx2{}, avx512{}, amx{}, by_isa{&kReferenceTable, nullptr, nullptr, nullptr} {
+    Tables() : avx512{}, amx{}, by_isa{&kReferenceTable, nullptr, nullptr, nullptr} {
 #ifdef CAIRN_KERNELS_X86
         __builtin_cpu_init();
         if (!has_avx2()) return;
-        avx2 = with_reference(kAvx2Table);
-        by_isa[static_cast<int>(Isa::kAvx2)] = &avx2;
+        by_isa[static_cast<int>(Isa::kAvx2)] = &kAvx2Table;
         if (!has_avx512()) return;
-        avx512 = with_reference(kAvx512Table);
+        avx512 = kAvx512Table;
         if (has_avx512_bf16()) {
             avx512.gemm_bf16 = &kAvx512Bf16.gemm;
             avx512.peak_bf16 = kAvx512Bf16.peak;
