@@ -508,16 +508,7 @@ void quantise_blocks(DType dtype, const float* in, const float* importance, std:
     weight.fill(1.0F);
     for (std::int64_t begin = 0; begin < columns; begin += info.block, row += info.bytes) {
         const Values x(in + begin, info.block);
-        if (importance != nullptr) {
-            // Errors of large weights cost more than the plain average says.
-            float square = 0;
-            for (const float v : x)
-                square += v * v;
-            square /= static_cast<float>(info.block);
-            for (std::size_t i = 0; i < x.size(); ++i)
-                weight[i] = importance[begin + static_cast<std::int64_t>(i)] *
-                            std::sqrt(square + x[i] * x[i]);
-        }
+        if (importance != nullptr) std::copy_n(importance + begin, info.block, weight.begin());
         std::memset(row, 0, info.bytes);
         put_block(dtype, x, Values(weight).first(info.block), row);
     }
