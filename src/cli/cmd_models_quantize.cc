@@ -44,8 +44,8 @@ struct CompareOptions {
     TextOptions text;
 };
 
-/// The text of every readable file at `path`, in byte order of their names. In a folder, what has no
-/// text or is damaged is left out.
+/// The text of every readable file at `path`, in byte order of their names. In a folder, what has
+/// no text or is damaged is left out.
 Result<std::string> read_text(const fs::path& path) {
     std::vector<FileEntry> files;
     if (fs::is_directory(path)) {
