@@ -61,6 +61,11 @@ Result<Charsmap> Charsmap::parse(std::string_view blob) {
         map.units_[i] = read_u32(blob, 4 + i * 4);
     }
     map.strings_ = blob.substr(4 + size);
+    const std::uint32_t root = offset_of(map.units_[0]);
+    for (std::uint32_t c = 1; c < 128; ++c) {
+        const std::uint32_t node = root ^ c;
+        map.begins_[c] = node < map.units_.size() && label_of(map.units_[node]) == c;
+    }
     return map;
 }
 
@@ -92,6 +97,11 @@ std::string Charsmap::normalize(std::string_view text) const {
     std::string out;
     out.reserve(text.size());
     for (std::size_t at = 0; at < text.size();) {
+        const auto byte = static_cast<std::uint8_t>(text[at]);
+        if (byte < 128 && !begins_[byte]) {
+            out.push_back(text[at++]);
+            continue;
+        }
         const Found found = find(text.substr(at), true);
         if (found.length > 0) {
             out += replacement(found.value);
@@ -118,6 +128,11 @@ std::string Charsmap::normalize_by_grapheme(std::string_view text) const {
     out.reserve(text.size());
     const auto by_character = [&](std::string_view part) {
         for (std::size_t at = 0; at < part.size();) {
+            const auto byte = static_cast<std::uint8_t>(part[at]);
+            if (byte < 128 && !begins_[byte]) {
+                out.push_back(part[at++]);
+                continue;
+            }
             const std::size_t bytes = code_point_at(part, at).bytes;
             if (!replace(part.substr(at, bytes), out)) out += part.substr(at, bytes);
             at += bytes;

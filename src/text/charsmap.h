@@ -3,6 +3,7 @@
 // replacements, in one blob that model files carry. Nothing in the blob is trusted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -33,6 +34,7 @@ class Charsmap {
     bool replace(std::string_view part, std::string& out) const;
 
     std::vector<std::uint32_t> units_;
+    std::array<bool, 128> begins_{};  // ASCII characters that a key begins with
     std::string strings_;
 };
 

@@ -95,15 +95,19 @@ std::string bert_clean(std::string_view text) {
     std::string out;
     out.reserve(text.size());
     for_each_character(text, [&](char32_t c, std::string_view bytes) {
-        if (c == '\t' || c == '\n' || c == '\r' || is_space(c)) {
-            out.push_back(' ');
-        } else if (c >= ' ' && c < 127) {
+        if (c >= ' ' && c < 127) {
             out += bytes;
-        } else if (c != 0 && c != kReplacement &&
-                   (U_GET_GC_MASK(static_cast<UChar32>(c)) &
-                    (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK)) == 0) {
-            out += bytes;
+            return;
         }
+        if (c == '\t' || c == '\n' || c == '\r') {
+            out.push_back(' ');
+            return;
+        }
+        constexpr std::uint32_t kControls =
+            U_GC_CC_MASK | U_GC_CF_MASK | U_GC_CO_MASK | U_GC_CS_MASK;
+        const bool control = (U_GET_GC_MASK(static_cast<UChar32>(c)) & kControls) != 0;
+        if (control || c == kReplacement) return;
+        is_space(c) ? out.push_back(' ') : static_cast<void>(out += bytes);
     });
     return out;
 }

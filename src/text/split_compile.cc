@@ -348,6 +348,7 @@ class Writer {
         }
         for (const std::uint32_t start : program_.starts) {
             program_.firsts.push_back(first_sets(start, 0));
+            program_.any_first |= program_.firsts.back();
         }
         return {};
     }

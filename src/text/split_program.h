@@ -51,11 +51,13 @@ struct SplitPattern::Program {
     std::vector<SplitInstruction> code;
     std::vector<std::uint32_t> starts;  ///< of the top alternatives, at most 32
     std::vector<std::uint32_t> firsts;  ///< sets that each may begin with; all bits: any
+    std::uint32_t any_first = 0;        ///< union of `firsts`
     std::array<std::uint32_t, 128> ascii_sets{};
     std::array<std::uint32_t, 128> ascii_starts{};  ///< alternatives, as bits, by first character
 
     std::uint32_t starts_for(std::uint32_t sets) const {
         std::uint32_t bits = 0;
+        if ((any_first & sets) == 0 && any_first != kNoLimit) return 0;
         for (std::size_t i = 0; i < firsts.size(); ++i) {
             if (firsts[i] == kNoLimit || (firsts[i] & sets) != 0) bits |= 1U << i;
         }

@@ -3,6 +3,8 @@
 // cut into words, and each word becomes ids by its model (word_models.cc).
 #include "cairn/text/tokenizer.h"
 
+#include <unicode/uchar.h>
+
 #include <algorithm>
 
 #include "cairn/text/unicode.h"
@@ -37,8 +39,12 @@ std::size_t space_at_begin(std::string_view text) {
     return end;
 }
 
+/// \w of the library behind tokenizer.json.
 bool is_word_character(char32_t c) {
-    return is_letter(c) || is_mark(c) || is_number(c) || c == '_';
+    constexpr std::uint32_t kCategories = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
+    const auto point = static_cast<UChar32>(c);
+    return u_hasBinaryProperty(point, UCHAR_ALPHABETIC) != 0 || c == 0x200C || c == 0x200D ||
+           (U_GET_GC_MASK(point) & kCategories) != 0;
 }
 
 bool ends_with_word(std::string_view text) {
@@ -86,10 +92,11 @@ bool AddedMatcher::stands_free(const AddedToken& flags, std::string_view text, s
 }
 
 AddedMatcher::Match AddedMatcher::stripped(const AddedToken& flags, std::string_view text,
-                                           std::size_t from, std::size_t begin, std::size_t end) {
-    if (flags.left_strip) begin = std::max(from, space_at_end(text.substr(0, begin)));
+                                           std::size_t done, std::size_t begin, std::size_t end) {
+    const std::size_t own_end = end;
+    if (flags.left_strip) begin = std::max(done, space_at_end(text.substr(0, begin)));
     if (flags.right_strip) end += space_at_begin(text.substr(end));
-    return {begin, end, flags.id};
+    return {begin, end, own_end, flags.id};
 }
 
 /// One encode: what the sections share.
@@ -125,11 +132,15 @@ struct TokenizerRun {
     void at_added(const AddedMatcher& added, std::string_view text, TrustedBytes trusted,
                   Plain plain) {
         if (added.empty()) return plain(text);
-        for (std::size_t at = 0; at < text.size();) {
-            const AddedMatcher::Match match = added.find(text, at, trusted);
-            if (match.begin > at) plain(text.substr(at, match.begin - at));
+        // A token may take white space that another token begins with; as the library behind
+        // tokenizer.json has it, that other one is found all the same.
+        std::size_t done = 0;
+        for (std::size_t at = 0; done < text.size() || at < text.size();) {
+            const AddedMatcher::Match match = added.find(text, at, done, trusted);
+            if (match.begin > done) plain(text.substr(done, match.begin - done));
             if (match.id != kNoToken) out.push_back(match.id);
-            at = match.end;
+            done = match.end;
+            at = match.own_end;
         }
     }
 

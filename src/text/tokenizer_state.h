@@ -30,15 +30,18 @@ class AddedMatcher {
     struct Match {
         std::size_t begin = 0;
         std::size_t end = 0;
-        TokenId id = kNoToken;  ///< kNoToken: none, begin and end are the text's size
+        std::size_t own_end = 0;  ///< without the white space that it takes
+        TokenId id = kNoToken;    ///< kNoToken: none, begin and end are the text's size
     };
     AddedMatcher() = default;
     explicit AddedMatcher(std::vector<Token> tokens);
     bool empty() const { return tokens_.empty(); }
 
-    /// `trusted_bytes(at)`: how many bytes from `at` on may be a guarded token.
+    /// Looks from `from` on; white space is taken from `done` on. `trusted_bytes(at)`: how many
+    /// bytes from `at` on may be a guarded token.
     template <typename TrustedBytes>
-    Match find(std::string_view text, std::size_t from, TrustedBytes&& trusted_bytes) const {
+    Match find(std::string_view text, std::size_t from, std::size_t done,
+               TrustedBytes&& trusted_bytes) const {
         for (std::size_t at = from; at < text.size(); ++at) {
             if (trie_.child(ByteTrie::kRoot, static_cast<std::uint8_t>(text[at])) ==
                 ByteTrie::kNoNode) {
@@ -47,20 +50,20 @@ class AddedMatcher {
             while (const Token* token = longest(text.substr(at), trusted_bytes(at))) {
                 const std::size_t end = at + token->text.size();
                 if (stands_free(token->flags, text, at, end)) {
-                    return stripped(token->flags, text, from, at, end);
+                    return stripped(token->flags, text, done, at, end);
                 }
                 at = end;
                 if (at >= text.size()) break;
             }
         }
-        return {text.size(), text.size(), kNoToken};
+        return {text.size(), text.size(), text.size(), kNoToken};
     }
 
   private:
     const Token* longest(std::string_view text, std::size_t trusted_bytes) const;
     static bool stands_free(const AddedToken& flags, std::string_view text, std::size_t begin,
                             std::size_t end);
-    static Match stripped(const AddedToken& flags, std::string_view text, std::size_t from,
+    static Match stripped(const AddedToken& flags, std::string_view text, std::size_t done,
                           std::size_t begin, std::size_t end);
     ByteTrie trie_;
     std::vector<Token> tokens_;
