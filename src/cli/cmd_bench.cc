@@ -3,6 +3,7 @@
 // ratio between them.
 #include <fmt/format.h>
 
+#include "bench_tokenizer.h"
 #include "cairn/engine/bench.h"
 #include "cairn/kernels/machine.h"
 #include "cairn/kernels/product_speed.h"
@@ -170,6 +171,17 @@ void add_bench(CLI::App& root, const Globals& globals, Action& action) {
             app.add_option("--model", path, "a GGUF file (default: the workspace's base model)");
         },
         [&globals](const std::string& path) { return bench_engine(globals, path); });
+    add_command<TokenizerBenchOptions>(
+        *bench, action, "tokenizer", "Encoding speed of one core",
+        [](CLI::App& app, TokenizerBenchOptions& options) {
+            app.add_option("TOKENIZER", options.tokenizer,
+                           "a GGUF file, tokenizer.json, tokenizer.model or tiktoken file")
+                ->required();
+            app.add_option("TEXT", options.text, "a text file")->required();
+        },
+        [&globals](const TokenizerBenchOptions& options) {
+            return bench_tokenizer(globals, options);
+        });
     add_command<None>(
         *bench, action, "train", "Training speed against the machine's limits",
         [](CLI::App&, None&) {}, [&globals](const None&) { return bench_train(globals); });

@@ -75,34 +75,62 @@ class RandomText {
     }
 
     static constexpr std::string_view kWords[] = {
-        "the", "Hello", "world", "don't", "I'LL", "we've", "http://a.b/c?d=e", "x_1", "foo.bar()",
-        "na\u00EFve", "Stra\u00DFe", "\u0130stanbul",
-        "\u039F\u0394\u03A5\u03A3\u03A3\u0395\u03A5\u03A3", "e\u0301" "a", "\uFB01ne", "A1b2",
-        "<s>", "</s>", "[CLS]", "[INST]", "<|im_end|>", "<extra_id_0>", "  ", "##ing", "\u2581" "a",
+        "the",
+        "Hello",
+        "world",
+        "don't",
+        "I'LL",
+        "we've",
+        "http://a.b/c?d=e",
+        "x_1",
+        "foo.bar()",
+        "na\u00EFve",
+        "Stra\u00DFe",
+        "\u0130stanbul",
+        "\u039F\u0394\u03A5\u03A3\u03A3\u0395\u03A5\u03A3",
+        "e\u0301"
+        "a",
+        "\uFB01ne",
+        "A1b2",
+        "<s>",
+        "</s>",
+        "[CLS]",
+        "[INST]",
+        "<|im_end|>",
+        "<extra_id_0>",
+        "  ",
+        "##ing",
+        "\u2581"
+        "a",
         "\r\n"};
-    static constexpr std::string_view kContractions[] = {
-        "'s", "'S", "'re", "'LL", "'t", "'d", "n't", "'\u017F", "'", "\u2019s"};
-    static constexpr std::string_view kEmoji[] = {
-        "\U0001F600", "\U0001F44D\U0001F3FD",
-        "\U0001F468\u200D\U0001F469\u200D\U0001F467", "\u2764\uFE0F", "\U0001F1E9\U0001F1EA",
-        "\U0001F3F3\uFE0F\u200D\U0001F308", "1\uFE0F\u20E3", "\U0001F636\u200D\U0001F32B\uFE0F"};
-    static constexpr std::string_view kSpaces[] = {"\u00A0", "\u2003", "\u3000", "\u200B", "\u2028",
-                                                   "\xC2\x85", "\uFEFF", "\u1680", "\u200D"};
-    static constexpr std::string_view kNumbers[] = {
-        "\u00B2", "\u00BD", "\u2167", "\u0663", "\u096E", "\u2460", "\u0E53", "\u0967\u0968",
-        "\u0660\u0669"};
+    static constexpr std::string_view kContractions[] = {"'s", "'S",  "'re",     "'LL", "'t",
+                                                         "'d", "n't", "'\u017F", "'",   "\u2019s"};
+    static constexpr std::string_view kEmoji[] = {"\U0001F600",
+                                                  "\U0001F44D\U0001F3FD",
+                                                  "\U0001F468\u200D\U0001F469\u200D\U0001F467",
+                                                  "\u2764\uFE0F",
+                                                  "\U0001F1E9\U0001F1EA",
+                                                  "\U0001F3F3\uFE0F\u200D\U0001F308",
+                                                  "1\uFE0F\u20E3",
+                                                  "\U0001F636\u200D\U0001F32B\uFE0F"};
+    static constexpr std::string_view kSpaces[] = {
+        "\u00A0", "\u2003", "\u3000", "\u200B", "\u2028", "\xC2\x85", "\uFEFF", "\u1680", "\u200D"};
+    static constexpr std::string_view kNumbers[] = {"\u00B2", "\u00BD",       "\u2167",
+                                                    "\u0663", "\u096E",       "\u2460",
+                                                    "\u0E53", "\u0967\u0968", "\u0660\u0669"};
     static constexpr std::string_view kSymbols[] = {
         "\u20AC", "\u00A3", "\u2192", "\u2211", "\u2713", "\u300C", "\u300D",
         "\u2026", "\u2014", "\u201C", "\u201D", "\u3002", "\u3001", "\u060C",
-        "\u0964", "\u00A1", "+", "\u2260", "^", "`", "|"};
-    static constexpr std::string_view kLines[] = {"\n", "\n\n", "\r\n", "\t", "\r",
-                                                  " \n", "\n ", "\t\t", "\v", "\f"};
+        "\u0964", "\u00A1", "+",      "\u2260", "^",      "`",      "|"};
+    static constexpr std::string_view kLines[] = {"\n",  "\n\n", "\r\n", "\t", "\r",
+                                                  " \n", "\n ",  "\t\t", "\v", "\f"};
     static constexpr std::pair<char32_t, char32_t> kRanges[] = {
-        {0xC0, 0x24F}, {0x391, 0x3A1}, {0x3A3, 0x3C9}, {0x410, 0x44F}, {0x4E00, 0x9FA5},
-        {0x3041, 0x3096}, {0x30A1, 0x30FA}, {0xAC00, 0xD7A3}, {0x621, 0x63A}, {0x641, 0x652},
-        {0xE01, 0xE3A}, {0xE40, 0xE4E}, {0x905, 0x939}, {0x93E, 0x94D}, {0x5D0, 0x5EA},
-        {0xFF01, 0xFF5E}, {0x1E00, 0x1EFF}, {0x1F600, 0x1F64F}, {0x1D400, 0x1D433},
-        {0x20000, 0x2007F}, {0xE000, 0xE03F}, {0x10A0, 0x10C5}, {0x13A0, 0x13EF}};
+        {0xC0, 0x24F},    {0x391, 0x3A1},     {0x3A3, 0x3C9},     {0x410, 0x44F},
+        {0x4E00, 0x9FA5}, {0x3041, 0x3096},   {0x30A1, 0x30FA},   {0xAC00, 0xD7A3},
+        {0x621, 0x63A},   {0x641, 0x652},     {0xE01, 0xE3A},     {0xE40, 0xE4E},
+        {0x905, 0x939},   {0x93E, 0x94D},     {0x5D0, 0x5EA},     {0xFF01, 0xFF5E},
+        {0x1E00, 0x1EFF}, {0x1F600, 0x1F64F}, {0x1D400, 0x1D433}, {0x20000, 0x2007F},
+        {0xE000, 0xE03F}, {0x10A0, 0x10C5},   {0x13A0, 0x13EF}};
 
     std::uint64_t state_;
 };

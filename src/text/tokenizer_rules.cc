@@ -38,15 +38,17 @@ Result<TokenizerRules> byte_bpe(const TokenizerParts& parts) {
     return rules;
 }
 
-/// SentencePiece: its compiled normalisation, then a mark for each space.
+/// SentencePiece: its compiled normalisation, then a mark for each space. Where spaces stay, the
+/// mark in front does not depend on what the normalisation leaves of the text.
 std::vector<NormalizerStep> marks(const TokenizerParts& parts) {
+    const NormalizerStep front = {.kind = Step::kPrepend, .content = std::string(kSpaceMark)};
     std::vector<NormalizerStep> steps;
-    if (!parts.charsmap.empty())
+    if (parts.add_space_prefix && !parts.remove_extra_spaces) steps.push_back(front);
+    if (!parts.charsmap.empty()) {
         steps.push_back({.kind = Step::kCharsmap, .content = parts.charsmap});
-    if (parts.remove_extra_spaces) steps.push_back({.kind = Step::kCollapseSpace});
-    if (parts.add_space_prefix) {
-        steps.push_back({.kind = Step::kPrepend, .content = std::string(kSpaceMark)});
     }
+    if (parts.remove_extra_spaces) steps.push_back({.kind = Step::kCollapseSpace});
+    if (parts.add_space_prefix && parts.remove_extra_spaces) steps.push_back(front);
     steps.push_back({.kind = Step::kReplace, .pattern = " ", .content = std::string(kSpaceMark)});
     return steps;
 }
@@ -58,6 +60,7 @@ TokenizerRules sentence_piece(const TokenizerParts& parts, Model model) {
     rules.decoder = Decoder::kMarks;
     rules.byte_fallback = true;
     rules.fuse_unknown = true;
+    rules.single_precision = true;
     rules.drop_first_space = parts.add_space_prefix;
     return rules;
 }

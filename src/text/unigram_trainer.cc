@@ -234,7 +234,8 @@ class Unigram {
             for (std::size_t begin = size; begin-- > 0;) {
                 if (forward[begin] == kMinusInfinity) continue;
                 at(trie, word.text, begin, [&](std::size_t end, std::size_t piece) {
-                    backward[begin] = log_add(backward[begin], backward[end] + pieces_[piece].score);
+                    backward[begin] =
+                        log_add(backward[begin], backward[end] + pieces_[piece].score);
                 });
             }
             for (std::size_t begin = 0; begin < size; ++begin) {
@@ -317,8 +318,8 @@ class Unigram {
         std::ranges::sort(losses, [](const auto& a, const auto& b) {
             return a.first != b.first ? a.first > b.first : a.second < b.second;
         });
-        const auto slower = static_cast<std::size_t>(static_cast<double>(pieces_.size()) *
-                                                     kKeptPerPruning);
+        const auto slower =
+            static_cast<std::size_t>(static_cast<double>(pieces_.size()) * kKeptPerPruning);
         const std::size_t target = std::max(wanted, slower);
         const std::size_t room = target > characters ? target - characters : 0;
         for (std::size_t i = 0; i < std::min(room, losses.size()); ++i) {

@@ -30,7 +30,8 @@ TEST(UnigramTrainer, LearnsFrequentWordsAndSaysAnyText) {
     EXPECT_TRUE(tokenizer.id_of("\xE2\x96\x81the"));
     EXPECT_EQ(tokenizer.encode("the").size(), 1U);
     EXPECT_LT(tokenizer.encode("the lighthouse").size(), 5U);
-    for (const char* text : {"the lights keep", "quite new: \xE4\xBD\xA0\xE5\xA5\xBD! 123", "a  b\n"}) {
+    for (const char* text :
+         {"the lights keep", "quite new: \xE4\xBD\xA0\xE5\xA5\xBD! 123", "a  b\n"}) {
         EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
     }
 }

@@ -130,7 +130,9 @@ void encode_unigram(const State& state, std::string_view word, WordScratch& scra
     auto& best = scratch.best;
     best.assign(word.size() + 1, {});
     best[0].reached = true;
+    const bool single = state.rules.single_precision;
     const auto offer = [&](std::size_t begin, std::size_t end, double score, TokenId id) {
+        if (single) score = static_cast<double>(static_cast<float>(score));
         WordScratch::Best& place = best[end];
         if (place.reached && score <= place.score) return;
         place = {score, static_cast<std::uint32_t>(begin), id, true};

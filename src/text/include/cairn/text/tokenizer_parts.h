@@ -106,6 +106,7 @@ struct TokenizerRules {
     bool byte_fallback = false;     ///< unknown characters become <0x..> tokens
     bool fuse_unknown = false;      ///< neighbours that are unknown become one token
     bool whole_words = false;       ///< a word that is a token is not merged (ignore_merges)
+    bool single_precision = false;  ///< kUnigram: scores are added as SentencePiece does
     bool drop_first_space = false;  ///< decoding drops the space that encoding put in front
     std::string word_prefix;        ///< kWordPiece: of pieces that begin a word
     std::string continuing_prefix;  ///< kWordPiece: of pieces inside a word
