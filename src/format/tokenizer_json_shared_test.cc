@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Real tokenizer.json files against the ids that their own library gives. Needs ../shared.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <zstd.h>
 
@@ -8,6 +9,7 @@
 
 #include "cairn/base/files.h"
 #include "cairn/text/tokenizer_json.h"
+#include "random_text.h"
 
 namespace cairn::format {
 namespace {
@@ -68,6 +70,29 @@ TEST_F(SharedJson, T5GivesTheIdsOfItsOwnLibrary) {
     expected.erase(expected.begin() + 1);
     const auto ids = tokenizer.encode(entry["text"].get<std::string>(), {.parse_special = true});
     EXPECT_EQ(tokenizer.with_template(ids).ids, expected);
+}
+
+/// 100,000 random strings each; see text/tokenizer_golden_test.cc.
+TEST_F(SharedJson, RandomStringsGiveTheIdsOfTheReference) {
+    const auto file = std::filesystem::path(CAIRN_SOURCE_DIR) / "src/text/testdata/digests.json";
+    const auto golden = nlohmann::json::parse(read_file(file, 1 << 20).value());
+    int tokenizers = 0;
+    for (const auto& [name, digests] : golden["digests"].items()) {
+        if (!name.starts_with("shared:")) continue;
+        const text::Tokenizer tokenizer = load(name.substr(7));
+        text::RandomText random(golden["seed"].get<std::uint64_t>());
+        std::size_t wrong = 0;
+        for (const auto& expected : digests) {
+            text::IdDigest digest;
+            for (int i = 0; i < golden["batch"].get<int>(); ++i) {
+                digest.add(tokenizer.encode(random.text(), {.parse_special = true}));
+            }
+            wrong += fmt::format("{:016x}", digest.value()) != expected.get<std::string>();
+        }
+        EXPECT_EQ(wrong, 0U) << name << ": batches of " << digests.size();
+        ++tokenizers;
+    }
+    EXPECT_EQ(tokenizers, 4);
 }
 
 TEST_F(SharedJson, PairsAreDressedForCrossEncoders) {

@@ -221,8 +221,8 @@ def hf_unigram(data):
 def main():
     OUT.mkdir(exist_ok=True)
     texts = strings(SEED, COUNT)
-    path = OUT / "digests.json"
-    old = json.loads(path.read_text()) if path.exists() else {}
+    digests_file = OUT / "digests.json"  # read in record(): no other variable may take this name
+    old = json.loads(digests_file.read_text()) if digests_file.exists() else {}
     digests, ties = old.get("digests", {}), {k: v.split() for k, v in old.get("ties", {}).items()}
 
     def wanted(name):
@@ -234,7 +234,8 @@ def main():
         digests[name] = []
         for begin in range(0, COUNT // 5 if name.startswith("pre:") else COUNT, BATCH):
             digests[name].append(digest(encode_batch(texts[begin:begin + BATCH])))
-        path.write_text(json.dumps({"seed": SEED, "batch": BATCH, "ties": {k: " ".join(map(str, v)) for k, v in ties.items()},
+        assert digests_file.parent == OUT  # ../shared is never written
+        digests_file.write_text(json.dumps({"seed": SEED, "batch": BATCH, "ties": {k: " ".join(map(str, v)) for k, v in ties.items()},
                                     "digests": digests}, indent=0) + "\n")
         print(name, flush=True)
 
@@ -297,11 +298,11 @@ def main():
     record("kimi.tiktoken", lambda batch: [encoding.encode_ordinary(t) for t in batch])
 
     if SHARED.exists():
-        for path in sorted(SHARED.glob("hf/*.tokenizer.json.zst")):
-            data = subprocess.run(["zstd", "-dc", str(path)], check=True, capture_output=True).stdout
+        for packed in sorted(SHARED.glob("hf/*.tokenizer.json.zst")):
+            data = subprocess.run(["zstd", "-dc", str(packed)], check=True, capture_output=True).stdout
             spec = json.loads(data)
             spec["truncation"] = spec["padding"] = None
-            record_json("shared:" + path.name[:-len(".tokenizer.json.zst")], lambda: Tokenizer.from_str(json.dumps(spec)))
+            record_json("shared:" + packed.name[:-len(".tokenizer.json.zst")], lambda: Tokenizer.from_str(json.dumps(spec)))
 
 
 def byte_alphabet():
