@@ -286,6 +286,20 @@ struct Avx2 {
             out[c] = {low[c], high[c]};
     }
 
+    /// 16 rows of 32 bytes -> eight vectors of dwords.
+    static void load_long_rows(I* out, const char* const* row, int offset) {
+        __m256 low[8];
+        __m256 high[8];
+        for (int i = 0; i < 8; ++i) {
+            low[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(row[i] + offset));
+            high[i] = _mm256_loadu_ps(reinterpret_cast<const float*>(row[i + 8] + offset));
+        }
+        transpose8(low);
+        transpose8(high);
+        for (int c = 0; c < 8; ++c)
+            out[c] = {_mm256_castps_si256(low[c]), _mm256_castps_si256(high[c])};
+    }
+
     static __m256i round_half_away(__m256 v) {
         const __m256 half =
             _mm256_or_ps(_mm256_and_ps(v, _mm256_set1_ps(-0.0F)), _mm256_set1_ps(0.49999997F));

@@ -78,6 +78,40 @@ struct Isa512 : Avx512 {
         out[3] = _mm512_unpackhi_epi64(c, d);
     }
 
+    /// 16 rows of 32 bytes -> eight vectors of dwords.
+    static void load_long_rows(I* out, const char* const* row, int offset) {
+        __m512i t[8];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; ++i) {  // rows i and i + 8 side by side
+            const auto load = [&](int r) {
+                return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row[r] + offset));
+            };
+            t[i] = _mm512_inserti64x4(_mm512_castsi256_si512(load(i)), load(i + 8), 1);
+        }
+        __m512i u[8];
+#pragma GCC unroll 4
+        for (int i = 0; i < 8; i += 2) {
+            u[i] = _mm512_unpacklo_epi32(t[i], t[i + 1]);
+            u[i + 1] = _mm512_unpackhi_epi32(t[i], t[i + 1]);
+        }
+        // v[c + 4 * h]: dwords c and c + 4 of rows 4h..4h+3 (and the same of rows + 8)
+        __m512i v[8];
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; ++h) {
+            v[4 * h] = _mm512_unpacklo_epi64(u[4 * h], u[4 * h + 2]);
+            v[4 * h + 1] = _mm512_unpackhi_epi64(u[4 * h], u[4 * h + 2]);
+            v[4 * h + 2] = _mm512_unpacklo_epi64(u[4 * h + 1], u[4 * h + 3]);
+            v[4 * h + 3] = _mm512_unpackhi_epi64(u[4 * h + 1], u[4 * h + 3]);
+        }
+        const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+        const __m512i high = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+#pragma GCC unroll 4
+        for (int c = 0; c < 4; ++c) {
+            out[c] = _mm512_permutex2var_epi64(v[c], low, v[c + 4]);
+            out[c + 4] = _mm512_permutex2var_epi64(v[c], high, v[c + 4]);
+        }
+    }
+
     /// Rounds 32 values to int8 at q, and sums each half.
     static void quantise32(std::int8_t* q, std::int32_t* sums, V low, V high) {
         const auto round = [](V v) {

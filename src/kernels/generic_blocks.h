@@ -148,13 +148,11 @@ struct Q8_0 : Nibbles {
     template <typename S>
     static void fill(Group& group, Rows rows, std::int64_t b) {
         S::store(group.scale(b), half_of<S>(Piece<S>(rows, 0).dword[0], 0));
-#pragma GCC unroll 2
-        for (int p = 0; p < 2; ++p) {
-            const Piece<S> q(rows, 2 + 16 * p);
-#pragma GCC unroll 4
-            for (int c = 0; c < 4; ++c)
-                S::store_signed(group.value(b, 4 * p + c), q.dword[c]);
-        }
+        typename S::I dword[8];
+        S::load_long_rows(dword, rows, 2);
+#pragma GCC unroll 8
+        for (int c = 0; c < 8; ++c)
+            S::store_signed(group.value(b, c), dword[c]);
     }
 };
 
