@@ -84,6 +84,7 @@ Result<Rows> rows_of(const HfWeight& weight, std::string_view name) {
 std::vector<std::byte> every_second(std::span<const std::byte> rows, std::size_t row_bytes,
                                     std::size_t first) {
     std::vector<std::byte> out;
+    if (row_bytes == 0) return out;
     out.reserve(rows.size() / 2);
     for (std::size_t at = first * row_bytes; at + row_bytes <= rows.size(); at += 2 * row_bytes) {
         const auto row = rows.subspan(at, row_bytes);
@@ -100,7 +101,7 @@ Result<bool> take_tensor(HfParts& parts, std::string_view name, const HfWeight& 
     const auto target = [&](std::string_view which, std::string_view ending) {
         return fmt::format("blk.{}.ffn_{}_exps.{}", parsed.layer, which, ending);
     };
-    if (part == "gate_up_proj_bias" && weight.shape.size() == 2 && weight.shape[1] != 0) {
+    if (part == "gate_up_proj_bias" && weight.shape.size() == 2 && !weight.bytes.empty()) {
         const std::size_t size = weight.bytes.size() / (weight.shape[0] * weight.shape[1]);
         const std::vector<std::uint64_t> dims = {weight.shape[1] / 2, weight.shape[0]};
         parts.add_copy(target("gate", "bias"), weight.type, dims,

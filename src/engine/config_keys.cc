@@ -156,6 +156,7 @@ Result<ModelConfig> read_decoder_keys(KeyReader& keys, HeadWidths widths) {
     config.rms_epsilon = CAIRN_TRY(keys.number("attention.layer_norm_rms_epsilon"));
     CAIRN_TRY(read_rope(keys, config));
     keys.ignore("vocab_size");
+    keys.ignore("tensor_data_layout");  // how old converters describe what the tensors' names say
     return config;
 }
 

@@ -152,8 +152,8 @@ double yarn_scale(double factor, double weight) {
 
 Status set_yarn(HfParts& parts, const RopeSource& rope, std::int64_t context) {
     const double factor = CAIRN_TRY(rope.config.get_number(rope.at("factor")));
-    const double original =
-        CAIRN_TRY(rope.number_or("original_max_position_embeddings", static_cast<double>(context)));
+    const std::int64_t original =
+        CAIRN_TRY(rope.config.get_integer_or(rope.at("original_max_position_embeddings"), context));
     const double mscale = CAIRN_TRY(rope.number_or("mscale", 0));
     const double mscale_all = CAIRN_TRY(rope.number_or("mscale_all_dim", 0));
     double attention = yarn_scale(factor, 1);
@@ -163,12 +163,13 @@ Status set_yarn(HfParts& parts, const RopeSource& rope, std::int64_t context) {
     attention = CAIRN_TRY(rope.number_or("attention_factor", attention));
     parts.set("rope.scaling.type", std::string("yarn"));
     parts.set("rope.scaling.factor", static_cast<float>(factor));
-    parts.set_integer("rope.scaling.original_context_length", static_cast<std::int64_t>(original));
+    parts.set_integer("rope.scaling.original_context_length", original);
     const double usual = yarn_scale(factor, 1);
     if (attention != usual) {
         parts.set("rope.scaling.attn_factor", static_cast<float>(attention / usual));
     }
-    const auto extended = std::min<double>(factor * original, limits::kContextMax);
+    const auto extended =
+        std::min<double>(factor * static_cast<double>(original), limits::kContextMax);
     parts.set_integer("context_length", std::max(context, static_cast<std::int64_t>(extended)));
     for (const auto& [hf, gguf] : {HfName{"beta_fast", "rope.scaling.yarn_beta_fast"},
                                    HfName{"beta_slow", "rope.scaling.yarn_beta_slow"}}) {
@@ -218,6 +219,10 @@ Status set_rope(HfParts& parts) {
         CAIRN_TRY(config.get_integer_or("head_dim", heads < 1 ? 0 : model_width / heads));
     double share = CAIRN_TRY(config.get_number_or("partial_rotary_factor", 1));
     share = CAIRN_TRY(rope.number_or("partial_rotary_factor", share));
+    if (!(share > 0 && share <= 1)) {
+        return unsupported(
+            fmt::format("partial_rotary_factor: expected more than 0, at most 1, found {}", share));
+    }
     width = static_cast<std::int64_t>(static_cast<double>(width) * share);
     width = CAIRN_TRY(config.get_integer_or("rotary_dim", width));
     if (width < 2 || width > kernels::kHeadWidthMax) {
@@ -426,9 +431,17 @@ Result<format::GgufFile> gguf_from_directory(const format::HfDirectory& director
         parts.metadata.emplace("cairn.rope.halves", true);
     }
     const bool tied = CAIRN_TRY(directory.config().get_bool_or("tie_word_embeddings", false));
+    // Layers that guess tokens further ahead come last; decoding does not need them.
+    const std::int64_t layers = CAIRN_TRY(config.get_integer("num_hidden_layers"));
+    const std::int64_t guessing_layers = std::min<std::int64_t>(
+        limits::kLayersMax, CAIRN_TRY(config.get_integer_or("num_nextn_predict_layers", 0)));
     const HfWeights weights = CAIRN_TRY(HfWeights::open(directory));
     for (const std::string& name : weights.names()) {
         if (is_left_out(name) || (tied && name.ends_with("lm_head.weight"))) continue;
+        if (const std::int64_t layer = parse_tensor_name(name).layer;
+            layer >= layers && layer < layers + guessing_layers) {
+            continue;
+        }
         const HfWeight weight = CAIRN_TRY(weights.read(name));
         if (arch->hf->take_tensor != nullptr &&
             CAIRN_TRY(arch->hf->take_tensor(parts, name, weight))) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -123,7 +124,7 @@ TEST(HfModel, RefusesByNameWhatItWouldComputeWrongly) {
         {"llama3", [](auto& c) { c["num_hidden_layers"] = 3; }, "tensor blk.2."},
         {"llama3", [](auto& c) { c["num_attention_heads"] = "many"; }, "num_attention_heads"},
         {"llama3", [](auto& c) { c.erase("rms_norm_eps"); }, "layer_norm_rms_epsilon"},
-        {"llama3", [](auto& c) { c["partial_rotary_factor"] = 1e9; }, "rotary width"},
+        {"llama3", [](auto& c) { c["partial_rotary_factor"] = 1e300; }, "partial_rotary_factor"},
         {"qwen2", [](auto& c) { c["layer_types"][0] = "chunked_attention"; },
          "layer type 'chunked_attention' is not known"},
         {"gemma3", [](auto& c) { c["use_bidirectional_attention"] = true; },
@@ -157,6 +158,35 @@ TEST(HfModel, AnswersEndWithEveryTokenOfTheGenerationConfig) {
     EXPECT_TRUE(model->tokenizer().is_end(2));
     EXPECT_TRUE(model->tokenizer().is_end(77));
     EXPECT_FALSE(model->tokenizer().is_end(78));
+}
+
+TEST(HfModel, LeavesOutLayersThatGuessFurtherAhead) {
+    const Copy copy("deepseek_v3", [](nlohmann::json& config) {
+        config["num_hidden_layers"] = 2;  // of the three that the file has
+        config["num_nextn_predict_layers"] = 1;
+    });
+    const auto model = Model::load(copy.folder());
+    ASSERT_TRUE(model) << model.error().to_string();
+    EXPECT_EQ((*model)->config().layers, 2);
+}
+
+// The published gpt-oss: experts as MXFP4 blocks and scales. The products round their inputs to
+// int8, so the logits are near those of the same weights in plain numbers, not equal.
+TEST(HfModel, ReadsExpertsInMxfp4) {
+    const fs::path folder = fs::path(CAIRN_SOURCE_DIR) / "src/engine/testdata/arch";
+    const auto packed = Model::load(folder / "gpt_oss_mxfp4");
+    ASSERT_TRUE(packed) << packed.error().to_string();
+    EXPECT_EQ((*packed)->weight(0, Slot::kExpertUp).dtype, TensorType::kMXFP4);
+    const std::vector<float> got = logits_of(folder / "gpt_oss_mxfp4");
+    const std::vector<float> plain = logits_of(folder / "gpt_oss_plain");
+    ASSERT_EQ(got.size(), plain.size());
+    double error = 0;
+    double power = 0;
+    for (std::size_t i = 0; i < got.size(); ++i) {
+        error += std::pow(static_cast<double>(got[i]) - plain[i], 2);
+        power += std::pow(static_cast<double>(plain[i]), 2);
+    }
+    EXPECT_LE(error / power, 5e-4);
 }
 
 TEST(HfModel, WeightsStayInTheMapping) {

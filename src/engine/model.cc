@@ -97,8 +97,11 @@ Status refuse_unknown_tensors(const format::GgufFile& file, const std::vector<Te
             known.insert(spec.name);
             continue;
         }
-        for (std::int64_t expert = 0; expert < spec.experts; ++expert)
-            known.insert(expert_tensor_name(spec, expert));
+        for (std::int64_t expert = 0; expert < spec.experts; ++expert) {
+            std::string name = expert_tensor_name(spec, expert);
+            if (file.find_tensor(name) == nullptr) break;  // the file bounds what is kept
+            known.insert(std::move(name));
+        }
     }
     for (const format::GgufTensor& tensor : file.tensors()) {
         if (known.contains(tensor.name)) continue;

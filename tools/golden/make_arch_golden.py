@@ -418,7 +418,46 @@ def make(name):
     write_gguf(OUT / f"{name}.gguf", folder, config, name, arch)
 
 
+def make_mxfp4():
+    """gpt-oss with experts on the grid of MXFP4, once in plain numbers and once packed."""
+    from safetensors.torch import load_file, save_file
+    torch.manual_seed(9)
+    config = t.GptOssConfig(**{**COMMON, "intermediate_size": 64}, head_dim=16, sliding_window=9,
+                            num_local_experts=4, num_experts_per_tok=2,
+                            rope_parameters=rope("yarn", factor=4.0, truncate=False,
+                                                 original_max_position_embeddings=16))
+    model = AutoModelForCausalLM.from_config(config).float().eval()
+    randomise(model, "gpt_oss")
+    grid = torch.tensor([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+    packed = {}
+    for key, value in model.named_parameters():
+        if not key.endswith(("gate_up_proj", "down_proj")):
+            continue
+        experts, inputs, outputs = value.shape
+        code = torch.randint(0, 16, (experts, outputs, inputs // 32, 32))
+        scale = torch.randint(122, 126, (experts, outputs, inputs // 32))
+        numbers = grid[code % 8] * torch.where(code < 8, 1.0, -1.0)
+        numbers = numbers * 2.0 ** (scale[..., None].float() - 127)
+        with torch.no_grad():
+            value.copy_(numbers.reshape(experts, outputs, inputs).transpose(1, 2))
+        low, high = code[..., 0::2], code[..., 1::2]
+        packed[key + "_blocks"] = (low + 16 * high).to(torch.uint8)
+        packed[key + "_scales"] = scale.to(torch.uint8)
+    for name in ("gpt_oss_plain", "gpt_oss_mxfp4"):
+        shutil.rmtree(OUT / name, ignore_errors=True)
+    model.to(torch.bfloat16).save_pretrained(OUT / "gpt_oss_plain")
+    write_tokenizer(OUT / "gpt_oss_plain")
+    shutil.copytree(OUT / "gpt_oss_plain", OUT / "gpt_oss_mxfp4")
+    path = OUT / "gpt_oss_mxfp4" / "model.safetensors"
+    tensors = {k: v for k, v in load_file(path).items() if not k.endswith(("up_proj", "down_proj"))}
+    save_file(tensors | packed, path, metadata={"format": "pt"})
+    config_path = OUT / "gpt_oss_mxfp4" / "config.json"
+    settings = json.loads(config_path.read_text())
+    settings["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": []}
+    config_path.write_text(json.dumps(settings, indent=2))
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for case in sys.argv[1:] or CASES:
-        make(case)
+    for case in sys.argv[1:] or [*CASES, "mxfp4"]:
+        make_mxfp4() if case == "mxfp4" else make(case)
