@@ -257,6 +257,7 @@ Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
     }
     score.adapter = adapter_;
     score.cache_salt = request.tenant;
+    score.keep_going = request.keep_going;
     score.candidates.emplace_back(text::kRefusal);
     std::vector<Candidate*> scored;
     for (Candidate& candidate : trace.candidates) {
@@ -269,7 +270,9 @@ Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
         }
     }
     const engine::ScoreResult result = CAIRN_TRY(scheduler_->score(std::move(score)));
-    answer.usage = result.usage;
+    answer.usage = answer.computed = result.usage;
+    answer.cancelled = result.cancelled;
+    if (result.cancelled) return {};
     const double refusal = result.scores.front().mean_logprob;
     double best = -1e9;
     for (std::size_t i = 0; i < scored.size(); ++i) {
@@ -344,9 +347,10 @@ Result<Answer> Assistant::answer(const AssistantRequest& request) {
         find_candidates(answer.trace.search_text, answer.trace.hits, settings_.candidates);
     answer.trace.retrieve_ms = 1000 * (now_seconds() - started);
     const double asked = now_seconds();
-    CAIRN_TRY(rank(request, answer));
+    answer.cancelled = request.keep_going && !request.keep_going();
+    if (!answer.cancelled) CAIRN_TRY(rank(request, answer));
     answer.trace.model_ms = 1000 * (now_seconds() - asked);
-    decide(request, answer);
+    if (!answer.cancelled) decide(request, answer);
     count_tokens(request, answer);
     answer.total_ms = 1000 * (now_seconds() - started);
     return answer;

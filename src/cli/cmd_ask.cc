@@ -9,6 +9,7 @@
 #include "command.h"
 #include "serving.h"
 #include "session.h"
+#include "terminal_meter.h"
 
 namespace cairn::cli {
 
@@ -43,15 +44,20 @@ Status ask(const Globals& globals, const AskOptions& options) {
     const serve::ServedModel model = CAIRN_TRY(choose_model(session, options.scenario, &kind));
     apps::AssistantRequest request;
     request.question = options.question;
+    request.keep_going = [] { return !interrupted(); };
+    TerminalMeter meter = CAIRN_TRY(TerminalMeter::open(session));
     const apps::Answer answer = CAIRN_TRY(model.answer(request));
+    CAIRN_TRY(meter.chosen(model, answer));
+    CAIRN_TRY(meter.close());
+    if (answer.cancelled) return make_error(Code::kCancelled, "interrupted");
     print_result(globals, apps::to_json(answer, options.trace), answer_text(answer));
     return {};
 }
 
 class Conversation {
   public:
-    Conversation(Session& session, serve::ServedModel model)
-        : session_(session), model_(std::move(model)) {}
+    Conversation(Session& session, serve::ServedModel model, TerminalMeter& meter)
+        : session_(session), model_(std::move(model)), meter_(meter) {}
 
     /// Streams the reply to standard output.
     Status say(const std::string& line) {
@@ -68,7 +74,11 @@ class Conversation {
         apps::AssistantRequest request;
         request.question = line;
         request.earlier_questions = questions_;
-        std::cout << answer_text(CAIRN_TRY(model_.answer(request))) << std::flush;
+        request.keep_going = [] { return !interrupted(); };
+        const apps::Answer answer = CAIRN_TRY(model_.answer(request));
+        CAIRN_TRY(meter_.chosen(model_, answer));
+        if (answer.cancelled) return {};
+        std::cout << answer_text(answer) << std::flush;
         questions_.push_back(line);
         return {};
     }
@@ -84,12 +94,14 @@ class Conversation {
         request.on_token = [](const engine::TokenEvent& event) { return show(event.text); };
         const engine::GenerateResult result = CAIRN_TRY(scheduler->generate(std::move(request)));
         std::cout << "\n" << std::flush;
+        CAIRN_TRY(meter_.generated(model_, result));
         messages_.push_back({"assistant", result.text});
         return {};
     }
 
     Session& session_;
     serve::ServedModel model_;
+    TerminalMeter& meter_;
     std::vector<std::string> questions_;
     std::vector<text::ChatMessage> messages_;
 };
@@ -98,13 +110,14 @@ Status chat(const Globals& globals, const std::string& name) {
     Session session = CAIRN_TRY(Session::open(globals));
     serve::ServedModel model = CAIRN_TRY(choose_model(session, name));
     std::cerr << "Talking to " << model.name << ". An empty line or Ctrl-D ends.\n";
-    Conversation conversation(session, std::move(model));
+    TerminalMeter meter = CAIRN_TRY(TerminalMeter::open(session));
+    Conversation conversation(session, std::move(model), meter);
     std::string line;
     while (std::cerr << "> " && std::getline(std::cin, line) && !line.empty()) {
         CAIRN_TRY(conversation.say(line));
         if (interrupted()) break;
     }
-    return {};
+    return meter.close();
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ struct Scheduler::State {
     void drop_interrupted_queue();
     void admit();
     bool try_admit(const std::shared_ptr<Job>& job);
+    void count_known(std::int64_t tokens);
     PrefixCache::Hit known_prefix(std::string_view key, std::span<const TokenId> prompt);
     bool worth_waiting(const Sequence& sequence, std::int64_t known) const;
     void step();
@@ -194,9 +195,6 @@ void Scheduler::State::finish(Sequence& sequence, Result<GenerateResult> result)
         const std::lock_guard lock(mutex);
         if (result) {
             ++metrics.requests_done;
-            metrics.input_tokens += result->usage.input_tokens;
-            metrics.cached_tokens += result->usage.cached_tokens;
-            metrics.output_tokens += result->usage.output_tokens;
         } else {
             ++metrics.requests_failed;
         }
@@ -286,6 +284,13 @@ bool Scheduler::State::worth_waiting(const Sequence& sequence, std::int64_t know
     });
 }
 
+/// Input that need not be computed again.
+void Scheduler::State::count_known(std::int64_t tokens) {
+    const std::lock_guard lock(mutex);
+    metrics.input_tokens += tokens;
+    metrics.cached_tokens += tokens;
+}
+
 bool Scheduler::State::try_admit(const std::shared_ptr<Job>& job) {
     const std::int64_t room = capacity(job->request);
     const std::int64_t bytes = KvCache::bytes_for(model->config(), room);
@@ -296,6 +301,7 @@ bool Scheduler::State::try_admit(const std::shared_ptr<Job>& job) {
         if (worth_waiting(*sequence, hit.length)) return false;
         if (hit.length > 0) sequence->kv->copy_prefix(*hit.kv, hit.length);
         sequence->result.usage.cached_tokens = hit.length;
+        count_known(hit.length);
     }
     running_bytes += bytes;
     prefixes.shrink(options.kv_bytes - running_bytes);
@@ -361,14 +367,23 @@ Status Scheduler::State::run_batch(std::span<const Work> work) {
         ++row;
     }
     const double end = now_ms();
+    std::int64_t read = 0;
     for (const auto& [sequence, count] : work) {
         sequence->result.usage.engine_ms +=
             (end - begin) * static_cast<double>(count) / static_cast<double>(total);
+        const std::int64_t after = sequence->kv->length();
+        const std::int64_t prompt = sequence->prompt_tokens();
+        read += std::min(after, prompt) - std::min(after - count, prompt);
     }
     {
+        // Counted where the work is done and not from what requests are told, so that the ledger
+        // can be compared with it.
         const std::lock_guard lock(mutex);
         ++metrics.steps;
         metrics.busy_ms += end - begin;
+        metrics.input_tokens += read;
+        metrics.output_tokens += std::count_if(
+            sampled.begin(), sampled.end(), [](const auto& one) { return one.second.has_value(); });
     }
     for (auto& [sequence, over] : sampled) {
         if (!over) {
@@ -417,13 +432,18 @@ Result<bool> Scheduler::State::score_slice(ScoreJob& job) {
         return true;
     }
     const double begin = now_ms();
-    if (job.score == nullptr) begin_score(job);
+    if (job.score == nullptr) {
+        begin_score(job);
+        count_known(job.so_far.usage.cached_tokens);
+    }
+    const std::int64_t before = job.score->tokens();
     const bool complete = CAIRN_TRY(job.score->advance());
     const double took_ms = now_ms() - begin;
     job.so_far.usage.engine_ms += took_ms;
     const std::lock_guard lock(mutex);
     ++metrics.steps;
     metrics.busy_ms += took_ms;
+    metrics.input_tokens += job.score->tokens() - before;
     return complete;
 }
 
@@ -439,8 +459,6 @@ void Scheduler::State::finish_score(ScoreJob& job, const Status& done) {
         }
     }
     const std::lock_guard lock(mutex);
-    metrics.input_tokens += result.usage.input_tokens;
-    metrics.cached_tokens += result.usage.cached_tokens;
     scores.pop_front();
     job.result = done ? Result<ScoreResult>(std::move(result)) : Result<ScoreResult>(done.error());
     score_done.notify_all();

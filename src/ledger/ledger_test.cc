@@ -67,6 +67,14 @@ Report report_of(store::Database& database, const Period& period = kNovember) {
     return make_report(database, period, hardware, kDecember.end_ms).value();
 }
 
+EndedRequest ended_of(std::string id, const EngineCount& total) {
+    EndedRequest ended;
+    ended.usage = event_of("acme", std::move(id), kNovember.start_ms + kHourMs);
+    ended.share = {150, 50, 30};
+    ended.run = {"run_1", kNovember.start_ms, total};
+    return ended;
+}
+
 TEST(Period, IsHalfOpenOnTheUtcCalendar) {
     EXPECT_EQ(iso_time(kNovember.start_ms), "2026-11-01T00:00:00Z");
     EXPECT_EQ(iso_time(kNovember.end_ms), "2026-12-01T00:00:00Z");
@@ -89,6 +97,50 @@ TEST(Meter, AnEventLiesInExactlyOneMonth) {
     ASSERT_TRUE(record_usage(database, event_of("acme", "first", kNovember.end_ms)));
     EXPECT_EQ(report_of(database, kNovember).totals.requests, 1);
     EXPECT_EQ(report_of(database, kDecember).totals.requests, 1);
+}
+
+TEST(Meter, TheEnginesOwnCountsAreTheOtherSide) {
+    store::Database database = new_ledger();
+    ASSERT_TRUE(record_request(database, ended_of("r1", {150, 50, 30})));
+    ASSERT_TRUE(record_request(database, ended_of("r1", {150, 50, 30}))) << "told twice";
+    // The second ended first: its counts are older than those that are stored.
+    ASSERT_TRUE(record_request(database, ended_of("r2", {320, 110, 64})));
+    ASSERT_TRUE(record_request(database, ended_of("r3", {310, 100, 62})));
+    EXPECT_THAT(reconcile(database, kNovember).value(),
+                ElementsAre(HasSubstr("engine run_1 (open): counted 320 in (110 cached) and 64 "
+                                      "out, its requests told 450 (150) and 90")));
+    const EngineRun whole{"run_1", kNovember.start_ms, {450, 150, 90}};
+    const std::int64_t later = kNovember.start_ms + 2 * kHourMs;
+    ASSERT_TRUE(record_engine_run(database, whole, later, false));
+    EXPECT_THAT(reconcile(database, kNovember).value(), ElementsAre());
+    // Computed and told by nobody: an open engine may still be at it, an ended one may not.
+    const EngineRun more{"run_1", kNovember.start_ms, {460, 150, 91}};
+    ASSERT_TRUE(record_engine_run(database, more, later, false));
+    EXPECT_THAT(reconcile(database, kNovember).value(), ElementsAre());
+    ASSERT_TRUE(record_engine_run(database, more, later, true));
+    EXPECT_THAT(reconcile(database, kNovember).value(), ElementsAre(HasSubstr("(ended)")));
+    EXPECT_THAT(reconcile(database, kDecember).value(), ElementsAre());
+}
+
+TEST(Meter, ARequestIsMeteredAsTheEngineComputedIt) {
+    store::Database database = new_ledger();
+    EndedRequest chosen = ended_of("chosen", {150, 50, 30});
+    chosen.exact = false;  // a quote: its words are metered, the engine generated none
+    chosen.share = {120, 50, 0};
+    ASSERT_TRUE(record_request(database, chosen));
+    EXPECT_THAT(reconcile(database, kNovember).value(), ElementsAre());
+    EndedRequest less = ended_of("less", {400, 100, 60});
+    less.exact = false;
+    less.share.input = 151;  // more than was metered
+    ASSERT_TRUE(record_request(database, less));
+    EndedRequest dearer = ended_of("dearer", {600, 200, 90});
+    dearer.share.output = 29;
+    ASSERT_TRUE(record_request(database, dearer));
+    EXPECT_THAT(
+        reconcile(database, kNovember).value(),
+        ElementsAre(HasSubstr("dearer: metered 150 in (50 cached) and 30 out, the engine computed "
+                              "150 (50) and 29"),
+                    HasSubstr("less: metered 150 in")));
 }
 
 TEST(Meter, RefusesTheSameRequestWithOtherFigures) {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "cairn/base/hash.h"
-#include "schema.h"
+#include "engine_counts.h"
 
 namespace cairn::ledger {
 namespace {
@@ -113,6 +113,29 @@ Status log_request(store::Database& database, const RequestLogEntry& entry) {
     return other_figures(entry.tenant, entry.request_id);
 }
 
+Status record_request(store::Database& database, const EndedRequest& ended) {
+    const UsageEvent& usage = ended.usage;
+    store::Transaction transaction = CAIRN_TRY(store::Transaction::begin(database));
+    CAIRN_TRY(record_usage(database, usage));
+    RequestLogEntry entry;
+    entry.tenant = usage.tenant;
+    entry.request_id = usage.request_id;
+    entry.scenario = usage.scenario;
+    entry.status = ended.status;
+    entry.prompt_tokens = usage.input_uncached + usage.input_cached;
+    entry.cached_tokens = usage.input_cached;
+    entry.completion_tokens = usage.output;
+    entry.ended_ms = usage.ended_ms;
+    CAIRN_TRY(log_request(database, entry));
+    CAIRN_TRY(record_engine_run(database, ended.run, usage.ended_ms, false));
+    CAIRN_TRY(
+        database.exec("INSERT INTO engine_shares VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
+                      "ON CONFLICT (tenant, request_id) DO NOTHING",
+                      usage.tenant, usage.request_id, ended.run.run, ended.exact, ended.share.input,
+                      ended.share.cached, ended.share.output));
+    return transaction.commit();
+}
+
 namespace {
 
 /// Whether meter and log agree, by way of the index on time and without sorting. When every logged
@@ -141,11 +164,10 @@ Result<bool> agree(store::Database& database, const Period& period) {
     return CAIRN_TRY(sums.step()) && sums.integer(0) == sums.integer(1);
 }
 
-}  // namespace
-
-Result<std::vector<std::string>> reconcile(store::Database& database, const Period& period,
-                                           int limit) {
-    if (CAIRN_TRY(agree(database, period))) return std::vector<std::string>();
+/// Meter against request log.
+Status compare_log(store::Database& database, const Period& period, int limit,
+                   std::vector<std::string>& differences) {
+    if (CAIRN_TRY(agree(database, period))) return {};
     // Each side as rows (tenant, request, meter, quantity); a zero equals an absence, so that
     // refused requests agree.
     store::Statement rows = CAIRN_TRY(database.query(
@@ -167,12 +189,21 @@ Result<std::vector<std::string>> reconcile(store::Database& database, const Peri
         ) GROUP BY tenant, request_id, meter HAVING SUM(logged) <> SUM(metered)
         ORDER BY tenant, request_id, meter LIMIT ?3)sql",
         period.start_ms, period.end_ms, limit));
-    std::vector<std::string> differences;
     while (CAIRN_TRY(rows.step())) {
         differences.push_back(fmt::format(
             "{} {}: {}: logged {}, metered {}", rows.view(0), rows.view(1),
             meter_name(static_cast<MeterKind>(rows.integer(2))), rows.integer(3), rows.integer(4)));
     }
+    return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> reconcile(store::Database& database, const Period& period,
+                                           int limit) {
+    std::vector<std::string> differences;
+    CAIRN_TRY(compare_log(database, period, limit, differences));
+    CAIRN_TRY(compare_engine(database, period, limit, differences));
     return differences;
 }
 

@@ -11,7 +11,7 @@ namespace cairn::ledger {
 namespace {
 
 // The numbers in `meter` are those of MeterKind.
-constexpr std::array<store::Migration, 2> kMigrations{{
+constexpr std::array<store::Migration, 3> kMigrations{{
     {1, R"sql(
         CREATE TABLE price_books (
             version INTEGER PRIMARY KEY,
@@ -81,6 +81,32 @@ constexpr std::array<store::Migration, 2> kMigrations{{
         DROP INDEX meter_events_by_time;
         CREATE INDEX meter_events_by_time ON meter_events
             (ended_ms, tenant, request_id, meter, quantity, scenario, disconnected);
+    )sql"},
+    {3, R"sql(
+        CREATE TABLE engine_runs (
+            run TEXT PRIMARY KEY,
+            started_ms INTEGER NOT NULL,
+            seen_ms INTEGER NOT NULL,
+            closed INTEGER NOT NULL,
+            input INTEGER NOT NULL,
+            cached INTEGER NOT NULL,
+            output INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE engine_shares (
+            tenant TEXT NOT NULL,
+            request_id TEXT NOT NULL,
+            run TEXT NOT NULL REFERENCES engine_runs (run),
+            exact INTEGER NOT NULL,
+            input INTEGER NOT NULL,
+            cached INTEGER NOT NULL,
+            output INTEGER NOT NULL,
+            PRIMARY KEY (tenant, request_id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX engine_shares_by_run ON engine_shares (run);
+        CREATE TRIGGER shares_stay BEFORE DELETE ON engine_shares
+            BEGIN SELECT RAISE(ABORT, 'shares of the engine are never deleted'); END;
+        CREATE TRIGGER shares_are_fixed BEFORE UPDATE ON engine_shares
+            BEGIN SELECT RAISE(ABORT, 'shares of the engine are never edited'); END;
     )sql"},
 }};
 

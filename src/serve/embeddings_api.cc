@@ -148,6 +148,7 @@ Reply deliver(Service::State& state, const Request& request, const Caller& calle
     served.model = &model;
     served.model_digest = encoder.digest();
     served.usage.input_tokens = tokens;
+    served.exact = false;  // the encoder's work, none of the scheduler's
     served.usage.engine_ms = engine_ms;
     served.finish = "stop";
     served.first_token_s = served.total_s = engine_ms / 1000;

@@ -14,12 +14,9 @@ namespace {
 
 Status write(Service::State& state, const Served& served) {
     auto lease = CAIRN_TRY(state.stores.lease());
-    store::Database& database = lease->database();
-    auto transaction = CAIRN_TRY(store::Transaction::begin(database));
-    const std::int64_t now = utc_ms();
     const engine::Usage& usage = served.usage;
-
-    ledger::UsageEvent event;
+    ledger::EndedRequest ended;
+    ledger::UsageEvent& event = ended.usage;
     event.tenant = served.caller->tenant;
     event.request_id = served.request_id;
     event.key_id = served.caller->key_id;
@@ -27,28 +24,30 @@ Status write(Service::State& state, const Served& served) {
     event.model_digest = served.model_digest.empty() ? state.parts.scheduler->model()->digest()
                                                      : served.model_digest;
     event.finish_reason = served.finish;
-    event.ended_ms = now;
+    event.ended_ms = utc_ms();
     event.input_uncached = usage.input_tokens - usage.cached_tokens;
     event.input_cached = usage.cached_tokens;
     event.output = usage.output_tokens;
     event.engine_ms = std::llround(usage.engine_ms);
     event.disconnected = served.finish == "disconnected";
-    CAIRN_TRY(ledger::record_usage(database, event));
-
-    ledger::RequestLogEntry entry;
-    entry.tenant = event.tenant;
-    entry.request_id = event.request_id;
-    entry.scenario = event.scenario;
-    entry.status = served.status;
-    entry.prompt_tokens = usage.input_tokens;
-    entry.cached_tokens = usage.cached_tokens;
-    entry.completion_tokens = usage.output_tokens;
-    entry.ended_ms = now;
-    CAIRN_TRY(ledger::log_request(database, entry));
-    return transaction.commit();
+    ended.status = served.status;
+    ended.share = {served.computed.input_tokens, served.computed.cached_tokens,
+                   served.computed.output_tokens};
+    ended.exact = served.exact;
+    ended.run = engine_run(state);
+    return ledger::record_request(lease->database(), ended);
 }
 
 }  // namespace
+
+ledger::EngineRun engine_run(const Service::State& state) {
+    const engine::SchedulerMetrics now = state.parts.scheduler->metrics();
+    const engine::SchedulerMetrics& before = state.engine_before;
+    return {state.engine_run,
+            state.engine_since_ms,
+            {now.input_tokens - before.input_tokens, now.cached_tokens - before.cached_tokens,
+             now.output_tokens - before.output_tokens}};
+}
 
 Status settle(Service::State& state, const Served& served) {
     state.metrics.count_generation(served.caller->tenant, served.model->name, served.usage,

@@ -6,6 +6,7 @@
 
 #include "cairn/base/result.h"
 #include "cairn/engine/scheduler.h"
+#include "cairn/ledger/meter.h"
 #include "cairn/serve/http.h"
 #include "service_state.h"
 
@@ -16,14 +17,19 @@ struct Served {
     const Caller* caller = nullptr;
     const ServedModel* model = nullptr;
     engine::Usage usage;
-    std::string finish;  ///< "stop", "length", "deadline", "disconnected", "error"
-    int status = 200;    ///< as sent; 499 when nobody listened any more
+    engine::Usage computed;  ///< what the engine did for it; equal to `usage` if `exact`
+    bool exact = true;       ///< false: more may be metered than the engine computed
+    std::string finish;      ///< "stop", "length", "deadline", "disconnected", "error"
+    int status = 200;        ///< as sent; 499 when nobody listened any more
     double first_token_s = 0;
     double total_s = 0;
     std::string model_digest = {};  ///< empty: the base model's
 };
 
 inline constexpr int kStatusDisconnected = 499;
+
+/// What the engine has counted since this service began.
+ledger::EngineRun engine_run(const Service::State& state);
 
 /// Durable when it returns well.
 Status settle(Service::State& state, const Served& served);

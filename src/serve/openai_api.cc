@@ -49,6 +49,17 @@ namespace {
 constexpr auto kPatience = std::chrono::milliseconds(50);
 constexpr double kMsPerSecond = 1000;
 
+/// What a request is charged, and what the engine did for it.
+struct Used {
+    engine::Usage usage;
+    engine::Usage computed;
+    bool exact = false;
+
+    static Used generated(const engine::Usage& usage) { return {usage, usage, true}; }
+    /// The engine failed: what it had done by then is an estimate.
+    static Used estimated(const engine::Usage& usage) { return {usage, {}, false}; }
+};
+
 /// One request on its way through a handler.
 struct Call {
     Service::State& state;
@@ -65,10 +76,10 @@ struct Call {
                 model.release.empty() ? "base_" + digest.substr(0, 16) : model.release,
                 utc_ms() / 1000, chat.include_usage};
     }
-    Status settle(const engine::Usage& usage, std::string finish, int status,
-                  double first_token_s) const {
-        return serve::settle(state, {request.id, &caller, &model, usage, std::move(finish), status,
-                                     first_token_s, now_seconds() - began_s});
+    Status settle(const Used& used, std::string finish, int status, double first_token_s) const {
+        return serve::settle(state,
+                             {request.id, &caller, &model, used.usage, used.computed, used.exact,
+                              std::move(finish), status, first_token_s, now_seconds() - began_s});
     }
 };
 
@@ -90,11 +101,12 @@ Reply no_model(const Error& error) {
 /// A complete answer on its way out: the ledger first, so that nothing leaves unaccounted.
 Reply deliver(const Call& call, CompletionStream& stream, std::string_view text,
               std::string_view rest, std::string_view finish, const json& grounding,
-              const engine::Usage& usage, double first_token_s) {
+              const Used& used, double first_token_s) {
+    const engine::Usage& usage = used.usage;
     const bool gone = call.responder.client_gone();
     const std::string reason(gone ? "disconnected" : finish);
     const Status settled =
-        call.settle(usage, reason, gone ? kStatusDisconnected : 200, first_token_s);
+        call.settle(used, reason, gone ? kStatusDisconnected : 200, first_token_s);
     if (!settled) {
         if (!stream.begun()) return error_reply(settled.error());
         (void)stream.fail(settled.error());
@@ -113,9 +125,9 @@ Reply deliver(const Call& call, CompletionStream& stream, std::string_view text,
 
 /// The engine gave up: what it had generated until then is still accounted for.
 Reply deliver_failure(const Call& call, CompletionStream& stream, const Error& error,
-                      const engine::Usage& usage) {
+                      const Used& used) {
     const Reply plain = error_reply(error);
-    (void)call.settle(usage, "error", plain.status, 0);
+    (void)call.settle(used, "error", plain.status, 0);
     if (!stream.begun()) return plain;
     (void)stream.fail(error);
     return streamed(plain.status);
@@ -181,16 +193,16 @@ Reply generate(const Call& call) {
     const auto& result = feed->result();
     if (!result) {
         const engine::Usage usage{prompt_tokens, 0, feed->tokens(), 0};
-        return deliver_failure(call, stream, result.error(), usage);
+        return deliver_failure(call, stream, result.error(), Used::estimated(usage));
     }
     if (result->finish_reason == engine::FinishReason::kCancelled && !gone) {
         const Error stopping = make_error(Code::kUnavailable, "the server is stopping");
-        return deliver_failure(call, stream, stopping, result->usage);
+        return deliver_failure(call, stream, stopping, Used::generated(result->usage));
     }
     const std::string_view rest =
         std::string_view(result->text).substr(std::min(sent.size(), result->text.size()));
     return deliver(call, stream, result->text, rest, finish_reason_name(result->finish_reason),
-                   nullptr, result->usage, result->first_token_ms / kMsPerSecond);
+                   nullptr, Used::generated(result->usage), result->first_token_ms / kMsPerSecond);
 }
 
 // --- answers by the assistant ------------------------------------------------------------------
@@ -245,11 +257,25 @@ Reply answer(const Call& call) {
         if (message.role == "user") question.earlier_questions.push_back(message.content);
     }
     CompletionStream stream(call.head(), call.responder);
+    std::string sent;
+    const bool whole = !call.chat.stream || call.chat.max_tokens.has_value();  // may be cut below
+    question.on_text = [&](std::string_view piece) {
+        if (whole) return true;
+        const bool passed_on = stream.text(piece).has_value();
+        if (passed_on) sent += piece;
+        return passed_on;
+    };
+    question.keep_going = [&call] { return !call.responder.client_gone(); };
     const auto answered = call.model.answer(question);
     if (!answered && answered.error().code == Code::kTooLarge) {
         return invalid(answered.error().to_string(), "context_length_exceeded", "messages");
     }
     if (!answered) return deliver_failure(call, stream, answered.error(), {});
+    const Used used{answered->usage, answered->computed, false};
+    if (answered->cancelled) {
+        const Status settled = call.settle(used, "disconnected", kStatusDisconnected, 0);
+        return settled ? Reply{kStatusDisconnected} : error_reply(settled.error());
+    }
 
     std::string text = answered->text;
     std::string_view finish = "stop";
@@ -263,8 +289,9 @@ Reply answer(const Call& call) {
             finish = "length";
         }
     }
-    return deliver(call, stream, text, text, finish, grounding_json(*answered, call.model.release),
-                   answered->usage, now_seconds() - call.began_s);
+    return deliver(call, stream, text, std::string_view(text).substr(sent.size()), finish,
+                   grounding_json(*answered, call.model.release), used,
+                   now_seconds() - call.began_s);
 }
 
 // --- routes ------------------------------------------------------------------------------------

@@ -6,10 +6,13 @@
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/clock.h"
+#include "cairn/base/hash.h"
+#include "cairn/base/log.h"
 #include "cairn/ledger/meter.h"
 #include "cairn/ledger/prices.h"
 #include "cairn/serve/keys.h"
 #include "cairn/text/json.h"
+#include "metering.h"
 #include "service_state.h"
 
 namespace cairn::serve {
@@ -63,12 +66,24 @@ Reply metrics(const Service::State& state) {
 }  // namespace
 
 Service::Service(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Service::~Service() = default;
+/// The server has ended, so every request has told what it used.
+Service::~Service() {
+    auto lease = state_->stores.lease();
+    const Status closed =
+        lease ? ledger::record_engine_run((*lease)->database(), engine_run(*state_), utc_ms(), true)
+              : Status(lease.error());
+    if (!closed) {
+        spdlog::error("the engine's counts could not be written: {}", closed.error().to_string());
+    }
+}
 
 Result<std::unique_ptr<Service>> Service::create(ServiceParts parts) {
     CAIRN_TRY(check_parts(parts));
     auto state = std::make_unique<State>(std::move(parts));
     state->started_s = now_seconds();
+    state->engine_run = "run_" + random_hex(12);
+    state->engine_since_ms = utc_ms();
+    state->engine_before = state->parts.scheduler->metrics();
     CAIRN_TRY(prepare_tables(*state));
     std::unique_ptr<Service> service(new Service(std::move(state)));
     CAIRN_TRY(service->router());

@@ -19,8 +19,11 @@ struct Service::State {
     ModelTable models;
     StorePool stores;
     Metrics metrics;
-    double started_s = 0;                ///< monotonic
-    std::atomic<int> event_streams = 0;  ///< open /api/events
+    double started_s = 0;    ///< monotonic
+    std::string engine_run;  ///< this service in the ledger's table of engines
+    std::int64_t engine_since_ms = 0;
+    engine::SchedulerMetrics engine_before;  ///< what the engine had counted by then
+    std::atomic<int> event_streams = 0;      ///< open /api/events
 };
 
 void add_openai_routes(Router& router, Service::State& state);

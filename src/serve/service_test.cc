@@ -334,6 +334,92 @@ TEST_F(ServiceTest, AClientThatLeavesBeforeItsAnswerCancelsTheGeneration) {
     expect_reconciled();
 }
 
+/// An answer of many scoring rounds that goes on as long as somebody waits for it.
+Result<apps::Answer> scored_answer(engine::Scheduler& scheduler,
+                                   const apps::AssistantRequest& request) {
+    engine::ScoreRequest score;
+    score.prompt.assign(100, 7);
+    score.candidates.assign(5000, "Thirty-four euro a day, and more on longer trips.");
+    score.keep_going = request.keep_going;
+    const engine::ScoreResult scored = CAIRN_TRY(scheduler.score(std::move(score)));
+    apps::Answer answer;
+    answer.cancelled = scored.cancelled;
+    answer.usage = answer.computed = scored.usage;
+    for (const char* piece : {"The documents say: ", "\"34\"", " [1]"}) {
+        answer.text += piece;
+        if (!answer.cancelled && !request.on_text(piece)) break;
+    }
+    return answer;
+}
+
+TEST_F(ServiceTest, AClientThatLeavesEndsTheScoringOfItsAnswer) {
+    ServedModel slow;
+    slow.name = slow.scenario = "slow";
+    slow.kind = ModelKind::kQa;
+    slow.answer = [this](const apps::AssistantRequest& request) {
+        return scored_answer(*scheduler_, request);
+    };
+    service_->replace_models({slow});
+    {
+        testing::RawClient client(server_->port(), chat_bytes(ask("slow", "How?").dump(), acme_));
+        ASSERT_TRUE(eventually([&] { return scheduler_->metrics().steps > 3; }));
+    }
+    ASSERT_TRUE(wait_for_events(1));
+    EXPECT_EQ(metered().disconnected, 1);
+    const auto counted = scheduler_->metrics();
+    EXPECT_EQ(metered().input_uncached + metered().input_cached, counted.input_tokens)
+        << "what was computed is metered";
+    EXPECT_LT(counted.input_tokens, 5000) << "and no more was computed";
+    expect_reconciled();
+}
+
+TEST_F(ServiceTest, AQuotedAnswerStreamsInPieces) {
+    ServedModel quoting;
+    quoting.name = quoting.scenario = "quoting";
+    quoting.kind = ModelKind::kQa;
+    quoting.answer = [](const apps::AssistantRequest& request) -> Result<apps::Answer> {
+        apps::Answer answer;
+        for (const char* piece : {"The documents say: ", "\"34\"", " [1]"}) {
+            answer.text += piece;
+            if (!request.on_text(piece)) break;
+        }
+        answer.usage = {10, 0, 6, 0};
+        return answer;
+    };
+    service_->replace_models({quoting});
+    json body = ask("quoting", "How much?");
+    body["stream"] = true;
+    std::vector<std::string> pieces;
+    for (const json& event : events_of(chat(body, acme_).body)) {
+        if (event.is_null()) continue;
+        const json& delta = event["choices"][0]["delta"];
+        if (delta.contains("content") && delta["content"] != "") pieces.push_back(delta["content"]);
+    }
+    EXPECT_EQ(pieces, (std::vector<std::string>{"The documents say: ", "\"34\"", " [1]"}));
+    body["stream"] = false;
+    EXPECT_EQ(chat(body, acme_).parsed()["choices"][0]["message"]["content"],
+              "The documents say: \"34\" [1]");
+}
+
+TEST_F(ServiceTest, TheEnginesCountsCloseTheBooks) {
+    json body = ask("pebble", "Hello");
+    body["max_tokens"] = 4;
+    ASSERT_EQ(chat(body, acme_).status, 200);
+    expect_reconciled();
+    // Work that no request tells of, on the engine that this service counts by.
+    engine::GenerateRequest hidden;
+    hidden.prompt = {5, 6, 7};
+    hidden.max_tokens = 2;
+    ASSERT_TRUE(scheduler_->generate(std::move(hidden)));
+    expect_reconciled();
+    server_.reset();
+    service_.reset();
+    const auto month = ledger::month_of(utc_ms());
+    const auto differences = ledger::reconcile(store_->database(), month).value();
+    ASSERT_EQ(differences.size(), 1U);
+    EXPECT_NE(differences.front().find("(ended)"), std::string::npos) << differences.front();
+}
+
 TEST_F(ServiceTest, KeepsTenantsApartInTheLedger) {
     json body = ask("pebble", "Hello");
     body["max_tokens"] = 4;

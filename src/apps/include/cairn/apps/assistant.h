@@ -69,10 +69,12 @@ struct Answer {
     std::string text;  ///< lead-in and quotes with their numbers, or the refusal
     std::vector<knowledge::Citation> quotes;  ///< [1], [2], ...; empty when refused
     bool refused = false;
-    double support = 0;  ///< 0..1
+    bool cancelled = false;  ///< by keep_going: there is no text, only what it took
+    double support = 0;      ///< 0..1
     double threshold = 0;
-    std::string language;  ///< of the question: "en", "de", ...
-    engine::Usage usage;  ///< output: the tokens of `text`, chosen rather than generated
+    std::string language;    ///< of the question: "en", "de", ...
+    engine::Usage usage;     ///< output: the tokens of `text`, chosen rather than generated
+    engine::Usage computed;  ///< what the engine itself did for it
     double total_ms = 0;
     Trace trace;
 };
@@ -84,6 +86,9 @@ struct AssistantRequest {
     std::string tenant;                          ///< cached prefixes are kept apart
     /// Pieces of Answer::text as they are decided; false stops.
     std::function<bool(std::string_view)> on_text;
+    /// Asked between rounds of work, on the engine's thread too; must be quick. False: nobody waits
+    /// for the answer any more.
+    std::function<bool()> keep_going;
 };
 
 /// Thread-safe: requests take turns at the index and share the scheduler.

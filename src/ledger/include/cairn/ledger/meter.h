@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The meter: what each request used, recorded exactly once and for ever, and the request log that
-// serve keeps apart from it, so that two independent counts can be compared.
+// The meter: what each request used, recorded exactly once and for ever; the request log that serve
+// keeps apart from it; and the engine's own counts, so that independent counts can be compared.
 #pragma once
 
 #include <array>
@@ -76,9 +76,42 @@ struct RequestLogEntry {
 /// calls.
 Status log_request(store::Database& database, const RequestLogEntry& entry);
 
+/// Tokens as the engine counts them where it computes; cached ones are part of the input.
+struct EngineCount {
+    std::int64_t input = 0;
+    std::int64_t cached = 0;
+    std::int64_t output = 0;
+};
+
+/// One process that ran the engine for clients, and all that the engine has counted since then.
+struct EngineRun {
+    std::string run;  ///< its name, never used again
+    std::int64_t started_ms = 0;
+    EngineCount total;
+};
+
+/// Keeps the largest counts seen: requests that end at once may tell them in any order. `closed`:
+/// every request has told its share, so that from now on nothing may be missing.
+Status record_engine_run(store::Database& database, const EngineRun& run, std::int64_t now_ms,
+                         bool closed);
+
+/// A request that has ended, with everything that is written of it.
+struct EndedRequest {
+    UsageEvent usage;
+    int status = 200;   ///< HTTP
+    EngineCount share;  ///< of what the engine counted
+    bool exact = true;  ///< false: more may be metered than the engine did (a chosen quote)
+    EngineRun run;
+};
+
+/// Meter, request log, share and the engine's counts, all or none.
+Status record_request(store::Database& database, const EndedRequest& ended);
+
 /// Every request of the period whose two counts differ, or that only one side knows (a logged
-/// request without tokens needs no event): "acme req_12: output: logged 7, metered 8". Empty: they
-/// agree. At most `limit` lines.
+/// request without tokens needs no event): "acme req_12: output: logged 7, metered 8"; every
+/// request that was metered otherwise than the engine computed for it; every engine whose own
+/// counts are less than its requests told, or more when it has ended. Empty: all agree. At most
+/// `limit` lines of each kind.
 Result<std::vector<std::string>> reconcile(store::Database& database, const Period& period,
                                            int limit = 100);
 
