@@ -80,6 +80,7 @@ nlohmann::json to_json(const AssistantSettings& settings) {
             {"lexical_weight", settings.lexical_weight},
             {"model_weight", settings.model_weight},
             {"margin_weight", settings.margin_weight},
+            {"write", settings.write},
             {"threshold", settings.threshold}};
 }
 
@@ -92,6 +93,7 @@ Result<AssistantSettings> settings_from_json(const nlohmann::json& value) {
     CAIRN_TRY(read_number(value, "model_weight", 0, 100, out.model_weight));
     CAIRN_TRY(read_number(value, "margin_weight", 0, 1, out.margin_weight));
     CAIRN_TRY(read_number(value, "threshold", 0, 1, out.threshold));
+    out.write = CAIRN_TRY(text::get_bool_or(value, "write", out.write));
     return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "../engine/test_model.h"
@@ -178,14 +179,87 @@ TEST_F(AssistantTest, AModelReordersButCannotInvent) {
     EXPECT_EQ(*weight, 0);
 }
 
+TEST_F(AssistantTest, WhatAModelWritesIsARunOfWholeSentences) {
+    int longest = 0;
+    int refused = 0;
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+        engine::testing::TestModelOptions options;
+        options.context = 2048;
+        options.seed = seed;
+        auto scheduler = std::make_shared<engine::Scheduler>(engine::testing::test_model(options));
+        AssistantSettings settings;
+        settings.write = true;
+        settings.threshold = 0;
+        Assistant assistant(std::move(*knowledge::Index::open(*database_)), scheduler, nullptr,
+                            settings);
+        AssistantRequest request;
+        request.question = "How many working days of annual leave, and when are carried days due?";
+        const auto answer = assistant.answer(request);
+        ASSERT_TRUE(answer) << answer.error().to_string();
+        EXPECT_GT(answer->computed.output_tokens, 0);
+        if (answer->refused) {
+            EXPECT_TRUE(answer->trace.refused_by_model);
+            ++refused;
+            continue;
+        }
+        const knowledge::Citation& quote = answer->quotes.at(0);
+        const auto document =
+            std::find_if(documents_.begin(), documents_.end(),
+                         [&](const auto& d) { return d.id == quote.document_id; });
+        ASSERT_NE(document, documents_.end());
+        EXPECT_EQ(quote.span.of(document->text), quote.quote);
+        int sentences = 0;
+        bool begins = false;
+        bool ends = false;
+        for (const text::Span& sentence : knowledge::quotable_spans(document->text)) {
+            begins = begins || sentence.begin == quote.span.begin;
+            ends = ends || sentence.end == quote.span.end;
+            sentences += sentence.begin >= quote.span.begin && sentence.end <= quote.span.end;
+        }
+        EXPECT_TRUE(begins && ends) << quote.quote;
+        longest = std::max(longest, sentences);
+        EXPECT_EQ(assistant.answer(request)->text, answer->text);
+    }
+    EXPECT_GT(longest, 1) << "a run of sentences, which choosing from a list cannot give";
+    EXPECT_LT(refused, 12);
+}
+
+TEST_F(AssistantTest, NobodyWaitsForAnAnswer) {
+    engine::testing::TestModelOptions options;
+    options.context = 2048;
+    auto scheduler = std::make_shared<engine::Scheduler>(engine::testing::test_model(options));
+    for (const bool write : {false, true}) {
+        AssistantSettings settings;
+        settings.write = write;
+        Assistant assistant(std::move(*knowledge::Index::open(*database_)), scheduler, nullptr,
+                            settings);
+        AssistantRequest request;
+        request.question = "By when must carried days be taken?";
+        request.on_text = [](std::string_view) {
+            ADD_FAILURE() << "text for nobody";
+            return true;
+        };
+        int asked = 0;
+        request.keep_going = [&] { return ++asked < 3; };
+        const auto answer = assistant.answer(request);
+        ASSERT_TRUE(answer);
+        EXPECT_TRUE(answer->cancelled);
+        EXPECT_TRUE(answer->text.empty());
+        EXPECT_TRUE(answer->quotes.empty());
+        EXPECT_GT(answer->computed.input_tokens, 0) << "what was computed is told";
+    }
+}
+
 TEST(AssistantSettings, TravelAsJson) {
     AssistantSettings settings;
     settings.threshold = 0.61;
     settings.passages = 6;
+    settings.write = true;
     auto back = settings_from_json(to_json(settings));
     ASSERT_TRUE(back) << back.error().to_string();
     EXPECT_EQ(back->threshold, 0.61);
     EXPECT_EQ(back->passages, 6);
+    EXPECT_TRUE(back->write);
     EXPECT_FALSE(settings_from_json({{"threshold", 7}}));
     EXPECT_FALSE(settings_from_json({{"passages", "many"}}));
 }

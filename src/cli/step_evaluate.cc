@@ -20,6 +20,7 @@ namespace {
 
 // Weights of the model's opinion beside the lexical evidence.
 constexpr double kModelWeights[] = {0.0, 0.05, 0.1, 0.2};
+constexpr const char* kBundledBase = "pebble";
 constexpr int kRepliesShown = 12;  // generated replies per model: enough for a structure share
 constexpr int kReplyTokensMax = 220;
 
@@ -70,7 +71,24 @@ StepOutput nothing_to_measure(const Session& session, const ScenarioConfig& scen
     return output;
 }
 
-/// One assistant per weight of the model's opinion; the suite chooses between them without looking
+/// The model's opinion in several weights. A model that can chat may also write the quote itself;
+/// the bundled demo base cannot, and asking it would only take time.
+Result<std::vector<apps::AssistantSettings>> ways_to_answer(Session& session) {
+    std::vector<apps::AssistantSettings> ways;
+    for (const double weight : kModelWeights) {
+        ways.emplace_back();
+        ways.back().model_weight = weight;
+        if (weight == 0) ways.back().margin_weight = 0;
+    }
+    const auto scheduler = CAIRN_TRY(session.scheduler());
+    if (session.config.base_model != kBundledBase && scheduler->model()->has_chat()) {
+        ways.emplace_back();
+        ways.back().write = true;
+    }
+    return ways;
+}
+
+/// One assistant per way to answer; the suite chooses between them without looking
 /// at what it reports on.
 Result<StepOutput> evaluate_qa(Session& session, const ScenarioConfig& scenario,
                                const std::string& index_digest,
@@ -78,10 +96,7 @@ Result<StepOutput> evaluate_qa(Session& session, const ScenarioConfig& scenario,
     if (questions.empty()) return nothing_to_measure(session, scenario);
     std::vector<std::shared_ptr<apps::Assistant>> assistants;
     std::vector<eval::Ask> variants;
-    for (const double weight : kModelWeights) {
-        apps::AssistantSettings settings;
-        settings.model_weight = weight;
-        if (weight == 0) settings.margin_weight = 0;
+    for (const apps::AssistantSettings& settings : CAIRN_TRY(ways_to_answer(session))) {
         assistants.push_back(CAIRN_TRY(open_assistant(session, index_digest, settings)));
         variants.push_back(apps::ask_for_evaluation(*assistants.back(), scenario.sources));
     }

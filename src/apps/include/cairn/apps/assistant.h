@@ -16,6 +16,10 @@
 #include "cairn/knowledge/citation.h"
 #include "cairn/knowledge/index.h"
 
+namespace cairn::engine {
+class TokenTrie;
+}
+
 namespace cairn::apps {
 
 /// How evidence is weighed; chosen by `cairn evaluate`, stored with the release.
@@ -26,7 +30,10 @@ struct AssistantSettings {
     double lexical_weight = 1.0;
     double model_weight = 0.1;   ///< per nat of mean log-probability; 0: the model is not asked
     double margin_weight = 0.1;  ///< of the model's preference for a quote over the refusal
-    double threshold = 0.6;      ///< answers with less support are refused; measured: docs/lab/0002
+    /// The model writes the quote under a mask, instead of ranking a list of sentences: runs of
+    /// whole sentences become possible. For models that read well (docs/decisions/0005).
+    bool write = false;
+    double threshold = 0.6;  ///< answers with less support are refused; measured: docs/lab/0002
 };
 nlohmann::json to_json(const AssistantSettings& settings);
 /// Errors: kInvalid names the key that is missing or out of range.
@@ -61,6 +68,7 @@ struct Trace {
     std::vector<knowledge::Hit> hits;
     std::vector<Candidate> candidates;  ///< best first
     SupportFeatures features;
+    bool refused_by_model = false;  ///< it wrote the refusal
     double retrieve_ms = 0;
     double model_ms = 0;
 };
@@ -103,7 +111,7 @@ class Assistant {
     Result<Answer> answer(const AssistantRequest& request);
 
     const AssistantSettings& settings() const { return settings_; }
-    void set_settings(const AssistantSettings& settings) { settings_ = settings; }
+    void set_settings(const AssistantSettings& settings);
 
   private:
     std::mutex index_mutex_;
@@ -111,9 +119,11 @@ class Assistant {
     std::shared_ptr<engine::Scheduler> scheduler_;
     std::shared_ptr<const engine::Adapter> adapter_;
     AssistantSettings settings_;
+    std::shared_ptr<const engine::TokenTrie> trie_;  ///< of the model, when it writes
 
     Result<knowledge::Retrieval> search(const AssistantRequest& request, Trace& trace);
     Status rank(const AssistantRequest& request, Answer& answer);
+    Status write(const AssistantRequest& request, Answer& answer);
     void count_tokens(const AssistantRequest& request, Answer& answer) const;
     void decide(const AssistantRequest& request, Answer& answer) const;
 };
