@@ -49,7 +49,10 @@ nlohmann::json trace_json(const Trace& trace) {
               {"gap", f.gap},
               {"numbers", f.numbers},
               {"kind", f.kind},
-              {"model_margin", f.model_margin}}}};
+              {"model_margin", f.model_margin},
+              {"by_meaning", f.by_meaning},
+              {"meaning", f.meaning},
+              {"passage_meaning", f.passage_meaning}}}};
 }
 
 Status read_number(const nlohmann::json& value, const char* key, double low, double high,

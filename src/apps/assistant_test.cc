@@ -250,6 +250,23 @@ TEST_F(AssistantTest, NobodyWaitsForAnAnswer) {
     }
 }
 
+TEST(Support, MeaningJudgesWhatWordsFound) {
+    SupportFeatures few_words;
+    few_words.coverage = few_words.sentence = 0.3;
+    const double by_words = support_of(few_words, AssistantSettings());
+    few_words.by_meaning = true;
+    few_words.meaning = few_words.passage_meaning = 0.9;
+    EXPECT_GT(support_of(few_words, AssistantSettings()), by_words + 0.2);
+    SupportFeatures same_words;  // "maternity leave" beside "annual leave"
+    same_words.coverage = same_words.sentence = 0.8;
+    same_words.by_meaning = true;
+    same_words.meaning = same_words.passage_meaning = 0.2;
+    EXPECT_LT(support_of(same_words, AssistantSettings()),
+              support_of(few_words, AssistantSettings()));
+    few_words.numbers = false;
+    EXPECT_LT(support_of(few_words, AssistantSettings()), 0.5) << "a number is never made up for";
+}
+
 TEST(AssistantSettings, TravelAsJson) {
     AssistantSettings settings;
     settings.threshold = 0.61;

@@ -88,6 +88,7 @@ Candidate make_candidate(const Hit& hit, const SentenceScore& sentence) {
     out.total = out.lexical;
     out.sentence = sentence;
     out.passage_coverage = hit.coverage;
+    out.passage_meaning = hit.meaning;
     out.chunk_id = hit.chunk_id;
     return out;
 }

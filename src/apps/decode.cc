@@ -44,6 +44,12 @@ Candidate judge(const Hit& hit, const engine::QuoteMatch& match, const Trace& tr
                                              knowledge::join_headings(hit.title, hit.heading_path),
                                              hit.text, {&span, 1});
     scored.front().span = {hit.span.begin + span.begin, hit.span.begin + span.end};
+    // A run of sentences means what the best of them does.
+    for (const knowledge::SentenceScore& sentence : hit.sentences) {
+        const bool inside = sentence.span.begin >= scored.front().span.begin &&
+                            sentence.span.end <= scored.front().span.end;
+        if (inside) scored.front().meaning = std::max(scored.front().meaning, sentence.meaning);
+    }
     return make_candidate(hit, scored.front());
 }
 

@@ -48,6 +48,10 @@ struct SupportFeatures {
     bool numbers = true;      ///< every number and identifier of the question is there
     double kind = 1;          ///< the quote holds the kind of thing that is asked for
     double model_margin = 0;  ///< nats per token, quote over refusal; 0 without a model
+    /// An embedder has compared question, sentence and passage: a second, independent signal.
+    bool by_meaning = false;
+    double meaning = 0;          ///< of the sentence
+    double passage_meaning = 0;  ///< of its passage
 };
 
 struct Candidate {
@@ -55,10 +59,11 @@ struct Candidate {
     std::int64_t chunk_id = 0;
     knowledge::SentenceScore sentence;
     double passage_coverage = 0;
-    double lexical = 0;        ///< of sentence and passage
-    double model_logprob = 0;  ///< mean per token; 0: the model did not see it
-    double model_margin = 0;   ///< over the refusal
-    double total = 0;          ///< what the order is made by
+    double passage_meaning = 0;  ///< cosine to the question; 0: not among the nearest
+    double lexical = 0;          ///< of sentence and passage
+    double model_logprob = 0;    ///< mean per token; 0: the model did not see it
+    double model_margin = 0;     ///< over the refusal
+    double total = 0;            ///< what the order is made by
 };
 
 /// How the answer came about, for the console and the evaluation.
