@@ -33,6 +33,13 @@ Result<std::shared_ptr<const Adapter>> Adapter::load(const std::filesystem::path
     const bool from_peft = is_peft_folder(path);
     const format::Adapter parts =
         CAIRN_TRY(from_peft ? read_peft(path, model) : format::read_adapter(path));
+    if (!from_peft && model.file().has("cairn.rope.halves")) {
+        return make_error(Code::kUnsupported,
+                          path.string() + ": expected a PEFT folder, because the model is a " +
+                              "Hugging Face directory, found a GGUF adapter, whose rows of " +
+                              "queries and keys are in another order",
+                          "convert the model first: cairn models convert FOLDER FILE.gguf");
+    }
     std::string digest =
         CAIRN_TRY(digest_of(from_peft ? path / "adapter_model.safetensors" : path));
     if (from_peft) digest = sha256_hex(digest + CAIRN_TRY(digest_of(path / "adapter_config.json")));

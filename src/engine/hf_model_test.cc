@@ -160,6 +160,24 @@ TEST(HfModel, AnswersEndWithEveryTokenOfTheGenerationConfig) {
     EXPECT_FALSE(model->tokenizer().is_end(78));
 }
 
+TEST(HfModel, RefusesAdaptersInTheRowOrderOfGguf) {
+    const fs::path arch = fs::path(CAIRN_SOURCE_DIR) / "src/engine/testdata/arch";
+    format::Adapter adapter;
+    adapter.architecture = "llama";
+    adapter.pairs.push_back(
+        {"blk.0.attn_q.weight", 1, 32, 32, std::vector<float>(32), std::vector<float>(32)});
+    const fs::path path =
+        fs::temp_directory_path() / ("cairn_adapter_" + std::to_string(getpid()) + ".gguf");
+    ASSERT_TRUE(format::write_adapter(path, adapter));
+    const auto file = Model::load(arch / "llama3.gguf").value();
+    EXPECT_TRUE(Adapter::load(path, *file));
+    const auto directory = Model::load(arch / "llama3").value();
+    const auto refused = Adapter::load(path, *directory);
+    fs::remove(path);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kUnsupported);
+}
+
 TEST(HfModel, LeavesOutLayersThatGuessFurtherAhead) {
     const Copy copy("deepseek_v3", [](nlohmann::json& config) {
         config["num_hidden_layers"] = 2;  // of the three that the file has

@@ -141,7 +141,9 @@ Result<std::vector<float>> floats_of(const SafetensorsTensor& tensor) {
 /// Heads whose rows are kept in another order than transformers'; 0: the same order.
 std::int64_t reordered_heads(const Model& model, std::string_view ours) {
     const ModelConfig& config = model.config();
-    if (config.rope_style != kernels::RopeStyle::kInterleaved) return 0;
+    // Latent attention has interleaved rows in transformers too.
+    if (config.rope_style != kernels::RopeStyle::kInterleaved || config.latent.kv_rank != 0)
+        return 0;
     if (ours.find(".attn_q.") != std::string_view::npos) return config.heads;
     if (ours.find(".attn_k.") != std::string_view::npos) return config.kv_heads;
     return 0;
