@@ -19,6 +19,7 @@ struct Avx2 {
     static constexpr int kDotColumns = 3;
     static constexpr int kQ8Rows = 2;
     static constexpr std::int32_t kSignedBias = 0;
+    static constexpr bool kSumsPairs = true;
 
     static V zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
     static V set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -257,6 +258,19 @@ struct Avx2 {
     static I dot4(I sum, I w, std::int32_t x) {
         const __m256i four = _mm256_set1_epi32(x);
         return {dot4<kSigned>(sum.low, w.low, four), dot4<kSigned>(sum.high, w.high, four)};
+    }
+    /// Unsigned weights times x, neighbours added to 16 bits.
+    static I multiply_pairs(I w, std::int32_t x) {
+        const __m256i four = _mm256_set1_epi32(x);
+        return {_mm256_maddubs_epi16(w.low, four), _mm256_maddubs_epi16(w.high, four)};
+    }
+    static I add_pairs(I a, I b) {
+        return {_mm256_add_epi16(a.low, b.low), _mm256_add_epi16(a.high, b.high)};
+    }
+    static I widen_pairs(I sum, I pairs) {
+        const __m256i ones = _mm256_set1_epi16(1);
+        return {_mm256_add_epi32(sum.low, _mm256_madd_epi16(pairs.low, ones)),
+                _mm256_add_epi32(sum.high, _mm256_madd_epi16(pairs.high, ones))};
     }
     /// 8 rows of 16 bytes -> four dwords by row.
     static void transpose4(__m256i* out, const char* const* row, int offset) {

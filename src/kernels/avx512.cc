@@ -14,6 +14,7 @@ struct Isa512 : Avx512 {
     static constexpr int kDotColumns = 6;
     static constexpr int kQ8Rows = 4;
     static constexpr std::int32_t kSignedBias = 128;
+    static constexpr bool kSumsPairs = false;
 
     static V load_f16(const char* p) {
         return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));

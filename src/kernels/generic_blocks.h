@@ -57,8 +57,8 @@ inline typename S::I joined(typename S::I low, typename S::I high, int shift) {
 }
 
 // Each type: bytes and blocks of 32 of what is stored together; how integers are kept (kSigned: as
-// int8 in the way of the ISA; else unsigned with kBias added); which parts have scales; fill(group,
-// rows, first block in the group).
+// int8 in the way of the ISA; else unsigned with kBias added, kHigh at most); which parts have
+// scales; fill(group, rows, first block in the group).
 
 struct Nibbles {
     static constexpr int kBlocks = 1;
@@ -83,6 +83,7 @@ struct Nibbles {
 
 struct Q4_0 : Nibbles {
     static constexpr int kBytes = 18;
+    static constexpr int kHigh = 15;
     static constexpr int kBias = 8;
     template <typename S>
     static void fill(Group& group, Rows rows, std::int64_t b) {
@@ -93,6 +94,7 @@ struct Q4_0 : Nibbles {
 
 struct Q4_1 : Nibbles {
     static constexpr int kBytes = 20;
+    static constexpr int kHigh = 15;
     static constexpr int kBias = 0;
     static constexpr bool kMinimum = true;
     template <typename S>
@@ -118,6 +120,7 @@ inline void fill_five_bits(Group& group, Rows rows, int offset, typename S::I bi
 
 struct Q5_0 : Nibbles {
     static constexpr int kBytes = 22;
+    static constexpr int kHigh = 31;
     static constexpr int kBias = 16;
     template <typename S>
     static void fill(Group& group, Rows rows, std::int64_t b) {
@@ -130,6 +133,7 @@ struct Q5_0 : Nibbles {
 
 struct Q5_1 : Nibbles {
     static constexpr int kBytes = 24;
+    static constexpr int kHigh = 31;
     static constexpr int kBias = 0;
     static constexpr bool kMinimum = true;
     template <typename S>
@@ -219,6 +223,7 @@ inline void fill_six_bits(Group& group, Rows rows, std::int64_t b) {
 
 struct Q4K {
     static constexpr int kBytes = 144;
+    static constexpr int kHigh = 15;
     static constexpr int kBlocks = 8;
     static constexpr int kBias = 0;
     static constexpr bool kSigned = false;
@@ -243,6 +248,7 @@ struct Q4K {
 
 struct Q5K : Q4K {
     static constexpr int kBytes = 176;
+    static constexpr int kHigh = 31;
     template <typename S>
     static void fill(Group& group, Rows rows, std::int64_t b) {
         fill_six_bits<S>(group, rows, b);
@@ -269,6 +275,7 @@ struct Q5K : Q4K {
 
 struct Q6K {
     static constexpr int kBytes = 210;
+    static constexpr int kHigh = 63;
     static constexpr int kBlocks = 8;
     static constexpr int kBias = 32;
     static constexpr bool kSigned = false;
@@ -307,6 +314,7 @@ struct Q6K {
 
 struct Q3K : Q6K {
     static constexpr int kBytes = 110;
+    static constexpr int kHigh = 7;
     static constexpr int kBias = 4;
     template <typename S>
     static void fill_scales(Group& group, Rows rows, std::int64_t b) {
@@ -352,6 +360,7 @@ struct Q3K : Q6K {
 
 struct Q2K : Q6K {
     static constexpr int kBytes = 84;
+    static constexpr int kHigh = 3;
     static constexpr int kBias = 0;
     static constexpr bool kMinimum = true;
     template <typename S>

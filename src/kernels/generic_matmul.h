@@ -151,10 +151,42 @@ inline void fill_group(Group& group, const char* w, std::int64_t row_bytes, std:
     }
 }
 
+/// Quarters of 4 weights whose sums of pairs fit 16 bits; 0: the ISA sums to 32 bits at once.
+template <typename S, typename Type>
+constexpr int narrow_quarters() {
+    if constexpr (S::kSumsPairs && !Type::kSigned) return 32767 / (2 * 127 * Type::kHigh);
+    return 0;
+}
+
+/// As dot_part, with sums of 16 bits for as long as they hold: one widening for several products.
+template <typename S, typename Type, int kRows>
+inline void dot_part_narrow(typename S::I* dot, const Group& group, std::int64_t b, int part,
+                            const std::int8_t* const* q) {
+    constexpr int kQuarters = Type::kHalves ? 4 : 8;
+    constexpr int kRun = narrow_quarters<S, Type>();
+    typename S::I pairs[kRows];
+#pragma GCC unroll 8
+    for (int g = 0; g < kQuarters; ++g) {
+        const int quarter = part * kQuarters + g;
+        const auto w = S::load_dwords(group.values + (b * 8 + quarter) * kLanes);
+#pragma GCC unroll 8
+        for (int i = 0; i < kRows; ++i) {
+            std::int32_t four;
+            __builtin_memcpy(&four, q[i] + quarter * 4, 4);
+            const auto product = S::multiply_pairs(w, four);
+            pairs[i] = g % kRun == 0 ? product : S::add_pairs(pairs[i], product);
+            if (g % kRun == kRun - 1 || g == kQuarters - 1)
+                dot[i] = S::widen_pairs(dot[i], pairs[i]);
+        }
+    }
+}
+
 /// Integer products of one part of a block with kRows rows of x.
 template <typename S, typename Type, int kRows>
 inline void dot_part(typename S::I* dot, const Group& group, std::int64_t b, int part,
                      const std::int8_t* const* q) {
+    if constexpr (narrow_quarters<S, Type>() > 0)
+        return dot_part_narrow<S, Type, kRows>(dot, group, b, part, q);
     constexpr int kQuarters = Type::kHalves ? 4 : 8;
 #pragma GCC unroll 8
     for (int g = part * kQuarters; g < (part + 1) * kQuarters; ++g) {

@@ -90,12 +90,13 @@ TEST(Quantised, ValuesAreBitEqualToTheDefinition) {
     EXPECT_EQ(at, file->data() + file->size());
 }
 
-/// Random bytes with finite scales: more than our own quantiser would ever write.
-std::vector<std::uint8_t> random_rows(DType dtype, std::int64_t rows, std::int64_t columns) {
+/// Random bytes (or all `fixed`) with finite scales: more than our own quantiser would ever write.
+std::vector<std::uint8_t> random_rows(DType dtype, std::int64_t rows, std::int64_t columns,
+                                      int fixed = -1) {
     Rng rng(31);
     std::vector<std::uint8_t> out(static_cast<std::size_t>(rows * bytes_per_row(dtype, columns)));
     for (auto& byte : out)
-        byte = static_cast<std::uint8_t>(rng.below(256));
+        byte = static_cast<std::uint8_t>(fixed < 0 ? rng.below(256) : fixed);
     const auto block = static_cast<std::size_t>(kTensorTypes[tensor_type_index(dtype)].bytes);
     const std::vector<std::uint8_t> sample = quantised(dtype, random_floats(256, 5), 256);
     for (std::size_t begin = 0; begin < out.size(); begin += block) {
@@ -142,6 +143,24 @@ TEST_P(QuantisedProducts, AreBitEqualToTheReference) {
             const Floats expected = product(nullptr, dtype, w, x, n, k);
             detail::use_isa(GetParam());
             EXPECT_EQ(y, expected) << dtype_name(dtype) << " k " << k;
+        }
+    }
+}
+
+/// The largest integers on both sides: no sum of an instruction may saturate or wrap.
+TEST_P(QuantisedProducts, HoldTheLargestSums) {
+    constexpr std::int64_t n = 16;
+    constexpr std::int64_t k = 512;
+    Floats x(2 * k, 1.0F);
+    std::fill(x.begin() + k, x.end(), -1.0F);
+    for (const DType dtype : quantised_types()) {
+        for (const int fixed : {0x00, 0x7F, 0x80, 0xFF}) {
+            const auto w = random_rows(dtype, n, k, fixed);
+            const Floats y = product(nullptr, dtype, w, x, n, k);
+            detail::use_isa(Isa::kReference);
+            const Floats expected = product(nullptr, dtype, w, x, n, k);
+            detail::use_isa(GetParam());
+            EXPECT_EQ(y, expected) << dtype_name(dtype) << " bytes " << fixed;
         }
     }
 }
