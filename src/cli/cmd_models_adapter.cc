@@ -5,6 +5,7 @@
 #include "cairn/engine/adapter.h"
 #include "cairn/engine/peft.h"
 #include "cairn/format/adapter.h"
+#include "cairn/format/gguf.h"
 #include "models_quantize.h"
 
 namespace cairn::cli {
@@ -19,6 +20,13 @@ struct AdapterOptions {
 
 Status convert_adapter(const Globals& globals, const AdapterOptions& options) {
     const auto model = CAIRN_TRY(engine::Model::load(options.model));
+    if (model->file().has("cairn.rope.halves")) {
+        return make_error(
+            Code::kUnsupported,
+            "expected a GGUF model, found a folder: rows of GGUF adapters follow GGUF's "
+            "order",
+            "convert the model first: cairn models convert FOLDER FILE.gguf");
+    }
     const bool from_peft = engine::is_peft_folder(options.input);
     format::Adapter adapter = CAIRN_TRY(from_peft ? engine::read_peft(options.input, *model)
                                                   : format::read_adapter(options.input));
