@@ -39,8 +39,15 @@ std::uint32_t offset_of(std::uint32_t unit) {
     return (unit >> 10) << ((unit & (1U << 9)) >> 6);
 }
 
-bool is_plain_ascii(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c >= ' ' && c < 127; });
+bool is_printable(char c) {
+    return c >= ' ' && c < 127;
+}
+
+std::size_t find_unprintable(std::string_view text, std::size_t from) {
+    while (from < text.size() && is_printable(text[from])) {
+        ++from;
+    }
+    return from;
 }
 
 }  // namespace
@@ -138,26 +145,42 @@ std::string Charsmap::normalize_by_grapheme(std::string_view text) const {
             at += bytes;
         }
     };
-    if (is_plain_ascii(text)) {
-        by_character(text);
-        return out;
-    }
+    const auto by_grapheme = [&](UBreakIterator* breaks, std::string_view part) {
+        UErrorCode status = U_ZERO_ERROR;
+        UText view = UTEXT_INITIALIZER;
+        utext_openUTF8(&view, part.data(), static_cast<std::int64_t>(part.size()), &status);
+        ubrk_setUText(breaks, &view, &status);
+        CAIRN_ASSERT(U_SUCCESS(status));  // ICU's data is part of its library
+        auto begin = static_cast<std::size_t>(ubrk_first(breaks));
+        for (std::int32_t end = ubrk_next(breaks); end != UBRK_DONE; end = ubrk_next(breaks)) {
+            const std::string_view grapheme =
+                part.substr(begin, static_cast<std::size_t>(end) - begin);
+            begin = static_cast<std::size_t>(end);
+            if (grapheme.size() < kGraphemeBytesMax && replace(grapheme, out)) continue;
+            by_character(grapheme);
+        }
+        utext_close(&view);
+    };
     UErrorCode status = U_ZERO_ERROR;
-    UText* view =
-        utext_openUTF8(nullptr, text.data(), static_cast<std::int64_t>(text.size()), &status);
-    const std::unique_ptr<UBreakIterator, decltype(&ubrk_close)> breaks(
-        ubrk_open(UBRK_CHARACTER, "", nullptr, 0, &status), &ubrk_close);
-    ubrk_setUText(breaks.get(), view, &status);
-    CAIRN_ASSERT(U_SUCCESS(status));  // ICU's data is part of its library
-    auto begin = static_cast<std::size_t>(ubrk_first(breaks.get()));
-    for (std::int32_t end = ubrk_next(breaks.get()); end != UBRK_DONE;
-         end = ubrk_next(breaks.get())) {
-        const std::string_view grapheme = text.substr(begin, static_cast<std::size_t>(end) - begin);
-        begin = static_cast<std::size_t>(end);
-        if (grapheme.size() < kGraphemeBytesMax && replace(grapheme, out)) continue;
-        by_character(grapheme);
+    std::unique_ptr<UBreakIterator, decltype(&ubrk_close)> breaks(nullptr, &ubrk_close);
+    // Between two printable ASCII characters there is always a border: only what lies around other
+    // characters is looked at by ICU.
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t other = find_unprintable(text, at);
+        const bool found = other < text.size();
+        const std::size_t begin = found ? std::max(at, other > 0 ? other - 1 : 0) : text.size();
+        by_character(text.substr(at, begin - at));
+        at = begin;
+        if (!found) break;
+        std::size_t end = other + 1;
+        while (end < text.size() && !(is_printable(text[end - 1]) && is_printable(text[end]))) {
+            ++end;
+        }
+        if (!breaks) breaks.reset(ubrk_open(UBRK_CHARACTER, "", nullptr, 0, &status));
+        CAIRN_ASSERT(U_SUCCESS(status));
+        by_grapheme(breaks.get(), text.substr(begin, end - begin));
+        at = end;
     }
-    utext_close(view);
     return out;
 }
 
