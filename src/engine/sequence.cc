@@ -41,7 +41,7 @@ Sequence::Sequence(std::shared_ptr<Job> job_, const Model& model, std::int64_t c
       tokens(job->request.prompt),
       kv(std::make_unique<KvCache>(model.config(), capacity)),
       sampler_(job->request.sampling),
-      stream_(model.tokenizer(), job->request.stops) {}
+      stream_(model.tokenizer(), job->request.stops, job->request.shown_tokens) {}
 
 bool Sequence::interrupted(double now_ms) {
     if (job->cancelled) {

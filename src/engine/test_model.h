@@ -22,6 +22,7 @@ struct TestModelOptions {
     bool tied_head = true;
     std::int64_t context = 256;
     std::uint64_t seed = 1;
+    std::string chat_template = {};
     /// Longer tokens; by default some that are cut across words, marks and UTF-8 sequences.
     std::vector<std::string> pieces = {
         " the", "the ", "th", "he",  ". ",   ".\"",  "\"T",      "\"a",      " of", "ing", "an",
@@ -30,8 +31,10 @@ struct TestModelOptions {
 
 inline constexpr TokenId kTestEnd = 2;
 
-inline text::Tokenizer test_tokenizer(const std::vector<std::string>& pieces) {
+inline text::Tokenizer test_tokenizer(const std::vector<std::string>& pieces,
+                                      const std::string& chat_template = {}) {
     text::TokenizerParts parts;
+    parts.chat_template = chat_template;
     parts.kind = "gpt2";
     parts.pre = "gpt-2";
     const auto add = [&](const std::string& token, text::TokenType type) {
@@ -76,7 +79,7 @@ inline text::Tokenizer test_tokenizer(const std::vector<std::string>& pieces) {
 }
 
 inline std::string test_model_bytes(const TestModelOptions& options) {
-    const text::Tokenizer tokenizer = test_tokenizer(options.pieces);
+    const text::Tokenizer tokenizer = test_tokenizer(options.pieces, options.chat_template);
     ModelConfig config;
     config.layers = 2;
     config.model_width = 64;

@@ -8,8 +8,9 @@
 
 namespace cairn::engine {
 
-TextStream::TextStream(const text::Tokenizer& tokenizer, std::vector<std::string> stops)
-    : tokenizer_(tokenizer), stops_(std::move(stops)) {
+TextStream::TextStream(const text::Tokenizer& tokenizer, std::vector<std::string> stops,
+                       std::vector<text::TokenId> shown)
+    : tokenizer_(tokenizer), stops_(std::move(stops)), shown_(std::move(shown)) {
     std::erase(stops_, "");
 }
 
@@ -33,7 +34,11 @@ std::string TextStream::take(std::size_t bytes) {
 
 std::string TextStream::push(text::TokenId token) {
     if (stopped_) return {};
-    held_ += tokenizer_.token_bytes(token);
+    if (std::find(shown_.begin(), shown_.end(), token) != shown_.end()) {
+        held_ += tokenizer_.parts().tokens[static_cast<std::size_t>(token)];
+    } else {
+        held_ += tokenizer_.token_bytes(token);
+    }
     std::size_t stop_at = std::string::npos;
     for (const std::string& stop : stops_)
         stop_at = std::min(stop_at, held_.find(stop));

@@ -7,9 +7,11 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "cairn/base/limits.h"
 #include "cairn/text/json.h"
+#include "chat_tools.h"
 
 namespace cairn::serve {
 
@@ -90,6 +92,23 @@ bool is_echo(std::string_view role, const std::string& name, const json& value) 
            (name == "cairn" || value.is_null() || (value.is_array() && value.empty()));
 }
 
+/// Members beside role and content. Errors: not known for this role.
+Status read_member(const std::string& name, const json& value, text::ChatMessage& out,
+                   std::string& param) {
+    if (out.role == "assistant" && name == "tool_calls") {
+        out.tool_calls = CAIRN_TRY(read_tool_calls(value, param));
+        return {};
+    }
+    if (out.role == "assistant" && name == "reasoning_content") {
+        return read_text(param, value, out.reasoning);
+    }
+    if (out.role == "tool" && name == "tool_call_id") {
+        return read_text(param, value, out.tool_call_id);
+    }
+    if (out.role == "tool" && name == "name") return read_text(param, value, out.name);
+    return make_error(Code::kInvalid, "'" + param + "' is not supported here", "leave it out");
+}
+
 Result<text::ChatMessage> read_message(const std::string& at, const json& message,
                                        std::string& param) {
     param = at;
@@ -100,17 +119,37 @@ Result<text::ChatMessage> read_message(const std::string& at, const json& messag
                    ? message["role"].get<std::string>()
                    : std::string();
     if (out.role == "developer") out.role = "system";
-    if (out.role != "system" && out.role != "user" && out.role != "assistant") {
-        return wrong(param, "system, developer, user or assistant", message.value("role", json()));
+    if (out.role != "system" && out.role != "user" && out.role != "assistant" &&
+        out.role != "tool") {
+        return wrong(param, "system, developer, user, assistant or tool",
+                     message.value("role", json()));
     }
     for (const auto& [name, value] : message.items()) {
         if (name == "role" || name == "content" || is_echo(out.role, name, value)) continue;
         param = at + "." + name;
-        return make_error(Code::kInvalid, "'" + param + "' is not supported here", "leave it out");
+        CAIRN_TRY(read_member(name, value, out, param));
     }
     param = at + ".content";
-    out.content = CAIRN_TRY(read_content(param, message.value("content", json())));
+    const json content = message.value("content", json());
+    if (content.is_null() && !out.tool_calls.empty()) return out;  // nothing but calls
+    out.content = CAIRN_TRY(read_content(param, content));
     return out;
+}
+
+/// Each tool's message answers a call that stands before it.
+Status check_tool_messages(const std::vector<text::ChatMessage>& messages, std::string& param) {
+    std::set<std::string> calls;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        for (const text::ToolCall& call : messages[i].tool_calls) {
+            calls.insert(call.id);
+        }
+        if (messages[i].role != "tool" || calls.contains(messages[i].tool_call_id)) continue;
+        param = "messages[" + std::to_string(i) + "].tool_call_id";
+        return make_error(Code::kInvalid, "'" + param +
+                                              "': expected the id of a call in an "
+                                              "assistant's message before it");
+    }
+    return {};
 }
 
 Status read_messages(const json& value, ChatRequest& request, std::string& param) {
@@ -126,11 +165,12 @@ Status read_messages(const json& value, ChatRequest& request, std::string& param
         request.messages.push_back(
             CAIRN_TRY(read_message("messages[" + std::to_string(i) + "]", value[i], param)));
     }
+    CAIRN_TRY(check_tool_messages(request.messages, param));
     param = "messages";
-    if (request.messages.back().role != "user") {
+    const std::string& last = request.messages.back().role;
+    if (last != "user" && last != "tool") {
         return make_error(Code::kInvalid,
-                          "'messages': expected the last message to be the user's, found " +
-                              request.messages.back().role);
+                          "'messages': expected the last message to be the user's, found " + last);
     }
     return {};
 }
@@ -207,6 +247,33 @@ Status read_seed(const json& value, ChatRequest& request) {
     return {};
 }
 
+/// Switches of the template come in one object; `reasoning_effort` may also stand alone.
+Status read_kwargs(const json& value, ChatRequest& request, std::string& param) {
+    const std::string switches = CAIRN_TRY(read_switches(value, param));
+    json all = CAIRN_TRY(text::parse_json(request.switches.empty() ? "{}" : request.switches));
+    all.update(CAIRN_TRY(text::parse_json(switches)));
+    request.switches = all.empty() ? "" : text::dump_json(all);
+    return {};
+}
+
+Status read_effort(const json& value, ChatRequest& request, std::string& param) {
+    return read_kwargs({{"reasoning_effort", value}}, request, param);
+}
+
+/// The tools as the client wrote them: a model reads them in that order.
+Status read_tools(const json& object, std::string_view body, ChatRequest& request,
+                  std::string& param) {
+    const json tools = object.value("tools", json());
+    param = "tools";
+    if (!tools.is_null()) CAIRN_TRY(check_tools(tools, param));
+    param = "tool_choice";
+    const json choice = object.value("tool_choice", json());
+    const bool use = choice.is_null() || CAIRN_TRY(read_tool_choice(choice));
+    if (tools.is_null() || tools.empty() || !use) return {};
+    request.tools = raw_member(body, "tools");
+    return {};
+}
+
 using Read = Status (*)(std::string_view name, const json& value, ChatRequest& request,
                         std::string& param);
 
@@ -233,6 +300,11 @@ const std::array kFields = {
     Field{"min_p", [](auto name, auto& v, auto& r, auto&) { return read_sampling(name, v, r); }},
     Field{"seed", [](auto, auto& v, auto& r, auto&) { return read_seed(v, r); }},
     Field{"stop", [](auto, auto& v, auto& r, auto&) { return read_stops(v, r); }},
+    Field{"parallel_tool_calls",
+          [](auto name, auto& v, auto& r, auto&) { return read_flag(name, v, r.parallel_calls); }},
+    Field{"chat_template_kwargs",
+          [](auto, auto& v, auto& r, auto& p) { return read_kwargs(v, r, p); }},
+    Field{"reasoning_effort", [](auto, auto& v, auto& r, auto& p) { return read_effort(v, r, p); }},
 };
 
 /// Fields of OpenAI's API with the values (a JSON list) under which they change nothing here. An
@@ -257,11 +329,8 @@ constexpr std::array kNeutral = {
     Neutral{"logit_bias", "[{}]"},
     Neutral{"response_format", R"([{"type": "text"}])"},
     Neutral{"modalities", R"([["text"]])"},
-    Neutral{"tools", "[[]]"},
     Neutral{"functions", "[[]]"},
-    Neutral{"tool_choice", R"(["none", "auto"])"},
     Neutral{"function_call", R"(["none", "auto"])"},
-    Neutral{"parallel_tool_calls", "[true, false]"},
     Neutral{"service_tier", R"(["auto", "default"])"},
 };
 
@@ -287,7 +356,9 @@ Result<ChatRequest> parse_chat_request(std::string_view body, std::string& param
     const json object = CAIRN_TRY(text::parse_json(body, {.refuse_duplicate_keys = true}));
     if (!object.is_object()) return wrong("body", "a JSON object", object);
     ChatRequest request;
+    CAIRN_TRY(read_tools(object, body, request, param));
     for (const auto& [name, value] : object.items()) {
+        if (name == "tools" || name == "tool_choice") continue;
         param = name;
         const auto* const field = std::find_if(
             kFields.begin(), kFields.end(), [&](const Field& entry) { return entry.name == name; });

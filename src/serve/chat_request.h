@@ -17,7 +17,10 @@ namespace cairn::serve {
 
 struct ChatRequest {
     std::string model;
-    std::vector<text::ChatMessage> messages;  ///< the last one is the user's
+    std::vector<text::ChatMessage> messages;  ///< the last one is the user's or a tool's
+    std::string tools;                        ///< a JSON list as the client wrote it; empty: none
+    bool parallel_calls = true;
+    std::string switches;  ///< of the chat template, a JSON object; empty: none
     bool stream = false;
     bool include_usage = false;
     std::optional<std::int64_t> max_tokens;

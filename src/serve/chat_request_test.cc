@@ -64,6 +64,29 @@ TEST(ChatRequestTest, TakesItsOwnAnswersBack) {
         R"({"role":"user","content":"r"}]})"));
 }
 
+TEST(ChatRequestTest, ReadsToolsInTheirOrderAndTheirCalls) {
+    const auto request = parse(
+        R"({"model":"m", "tools" : [ {"type":"function","function":{"name":"sum","parameters":)"
+        R"({"type":"object","properties":{"z":{"a":"}"},"b":{}}}}}], "parallel_tool_calls":false,)"
+        R"("chat_template_kwargs":{"enable_thinking":false},"reasoning_effort":"low",)"
+        R"("messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,)"
+        R"("reasoning_content":"r","tool_calls":[{"id":"c1","type":"function","function":)"
+        R"({"name":"sum","arguments":"{\"z\":1}"}}]},)"
+        R"({"role":"tool","tool_call_id":"c1","content":"3"}]})");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->tools, R"([ {"type":"function","function":{"name":"sum","parameters":)"
+                              R"({"type":"object","properties":{"z":{"a":"}"},"b":{}}}}}])");
+    EXPECT_FALSE(request->parallel_calls);
+    EXPECT_EQ(request->switches, R"({"enable_thinking":false,"reasoning_effort":"low"})");
+    EXPECT_EQ(request->messages[1].tool_calls,
+              (std::vector<text::ToolCall>{{"c1", "sum", R"({"z":1})"}}));
+    EXPECT_EQ(request->messages[1].reasoning, "r");
+    EXPECT_EQ(request->messages[2].tool_call_id, "c1");
+    const char* tools = R"("tools":[{"type":"function","function":{"name":"a"}}])";
+    EXPECT_NE(parse(with(tools))->tools, "");
+    EXPECT_EQ(parse(with((std::string(tools) + R"(,"tool_choice":"none")").c_str()))->tools, "");
+}
+
 TEST(ChatRequestTest, AcceptsFieldsThatChangeNothing) {
     for (const char* more :
          {R"("n":1)", R"("frequency_penalty":0.0)", R"("presence_penalty":0)",
@@ -85,7 +108,20 @@ struct Refusal {
 TEST(ChatRequestTest, RefusesByName) {
     for (const Refusal& refusal : {
              Refusal{R"("n":2)", "n", "'n' is not supported here except as 1, found 2"},
-             Refusal{R"("tools":[{"type":"function"}])", "tools", "except as []"},
+             Refusal{R"("tools":{})", "tools", "a list of at most 128"},
+             Refusal{R"("tools":[{"type":"function"}])", "tools[0]", "\"function\": {...}"},
+             Refusal{R"("tools":[{"type":"function","function":{"name":"a b"}}])",
+                     "tools[0].function", "letters, digits"},
+             Refusal{R"("tools":[{"type":"function","function":{"name":"a","parameters":1}}])",
+                     "tools[0].function", "a JSON schema"},
+             Refusal{R"("tool_choice":"required")", "tool_choice", "cannot be forced"},
+             Refusal{R"("tool_choice":{"type":"function","function":{"name":"a"}})", "tool_choice",
+                     "cannot be forced"},
+             Refusal{R"("parallel_tool_calls":1)", "parallel_tool_calls", "true or false"},
+             Refusal{R"("chat_template_kwargs":{"messages":[]})", "chat_template_kwargs.messages",
+                     "not known"},
+             Refusal{R"("chat_template_kwargs":{"thinking":7})", "chat_template_kwargs.thinking",
+                     "true, false or a text"},
              Refusal{R"("response_format":{"type":"json_object"})", "response_format", "text"},
              Refusal{R"("logprobs":true)", "logprobs", "except as false"},
              Refusal{R"("temprature":0.5)", "temprature", "'temprature' is not known"},
@@ -120,7 +156,13 @@ TEST(ChatRequestTest, RefusesMessagesThatItWouldMisread) {
              {"[]", "messages"},
              {R"("hi")", "messages"},
              {R"([7])", "messages[0]"},
-             {R"([{"role":"tool","content":"x"}])", "messages[0].role"},
+             {R"([{"role":"wizard","content":"x"}])", "messages[0].role"},
+             {R"([{"role":"tool","content":"x"}])", "messages[0].tool_call_id"},
+             {R"([{"role":"assistant","tool_calls":[{"id":"c"}]}])", "messages[0].tool_calls[0]"},
+             {R"([{"role":"assistant","tool_calls":[{"id":"c","type":"function",)"
+              R"("function":{"name":"f","arguments":"[1]"}}]}])",
+              "messages[0].tool_calls[0].function"},
+             {R"([{"role":"user","content":"x","tool_calls":[1]}])", "messages[0].tool_calls"},
              {R"([{"content":"x"}])", "messages[0].role"},
              {R"([{"role":"user"}])", "messages[0].content"},
              {R"([{"role":"user","content":null}])", "messages[0].content"},

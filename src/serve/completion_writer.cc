@@ -17,10 +17,25 @@ json usage_json(const engine::Usage& usage) {
             {"prompt_tokens_details", {{"cached_tokens", usage.cached_tokens}}}};
 }
 
-std::string completion_json(const CompletionHead& head, std::string_view text,
+namespace {
+
+json call_json(const text::ToolCall& call) {
+    return {{"id", call.id},
+            {"type", "function"},
+            {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
+}
+
+}  // namespace
+
+std::string completion_json(const CompletionHead& head, const ReplyMessage& reply,
                             std::string_view finish, const json& grounding,
                             const engine::Usage& usage) {
-    json message = {{"role", "assistant"}, {"content", text}, {"refusal", nullptr}};
+    json message = {{"role", "assistant"}, {"content", reply.content}, {"refusal", nullptr}};
+    if (reply.content.empty() && !reply.calls.empty()) message["content"] = nullptr;
+    if (!reply.reasoning.empty()) message["reasoning_content"] = reply.reasoning;
+    for (const text::ToolCall& call : reply.calls) {
+        message["tool_calls"].push_back(call_json(call));
+    }
     if (!grounding.is_null()) message["cairn"] = grounding;
     const json choice = {
         {"index", 0}, {"message", message}, {"logprobs", nullptr}, {"finish_reason", finish}};
@@ -65,6 +80,27 @@ Status CompletionStream::begin() {
 Status CompletionStream::text(std::string_view piece) {
     CAIRN_TRY(begin());
     return piece.empty() ? Status() : chunk({{"content", piece}}, {});
+}
+
+Status CompletionStream::deltas(const std::vector<text::ReplyDelta>& deltas) {
+    CAIRN_TRY(begin());
+    for (const text::ReplyDelta& delta : deltas) {
+        switch (delta.kind) {
+            case text::ReplyDelta::Kind::kContent:
+                CAIRN_TRY(text(delta.text));
+                break;
+            case text::ReplyDelta::Kind::kReasoning:
+                CAIRN_TRY(chunk({{"reasoning_content", delta.text}}, {}));
+                break;
+            case text::ReplyDelta::Kind::kCall: {
+                json call = call_json(delta.call);
+                call["index"] = calls_++;
+                CAIRN_TRY(chunk({{"tool_calls", json::array({call})}}, {}));
+                break;
+            }
+        }
+    }
+    return {};
 }
 
 Status CompletionStream::finish(std::string_view reason, const json& grounding,

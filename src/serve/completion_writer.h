@@ -11,6 +11,7 @@
 #include "cairn/base/result.h"
 #include "cairn/engine/scheduler.h"
 #include "cairn/serve/http.h"
+#include "reply_sink.h"
 
 namespace cairn::serve {
 
@@ -25,7 +26,7 @@ struct CompletionHead {
 nlohmann::json usage_json(const engine::Usage& usage);
 
 /// `grounding` is null for models that do not cite.
-std::string completion_json(const CompletionHead& head, std::string_view text,
+std::string completion_json(const CompletionHead& head, const ReplyMessage& message,
                             std::string_view finish, const nlohmann::json& grounding,
                             const engine::Usage& usage);
 
@@ -37,6 +38,8 @@ class CompletionStream {
 
     /// Begins the response at the first call: before that an error can still be a plain reply.
     Status text(std::string_view piece);
+    /// The same for the parts of a reply.
+    Status deltas(const std::vector<text::ReplyDelta>& deltas);
     Status finish(std::string_view reason, const nlohmann::json& grounding,
                   const engine::Usage& usage);
     /// Ends a stream that has begun with an error event, in OpenAI's shape.
@@ -52,6 +55,7 @@ class CompletionStream {
     CompletionHead head_;
     Responder* responder_;
     bool begun_ = false;
+    int calls_ = 0;
 };
 
 }  // namespace cairn::serve

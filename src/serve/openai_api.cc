@@ -15,6 +15,7 @@
 #include "chat_request.h"
 #include "completion_writer.h"
 #include "metering.h"
+#include "reply_sink.h"
 #include "service_state.h"
 #include "token_feed.h"
 
@@ -99,9 +100,9 @@ Reply no_model(const Error& error) {
 }
 
 /// A complete answer on its way out: the ledger first, so that nothing leaves unaccounted.
-Reply deliver(const Call& call, CompletionStream& stream, std::string_view text,
-              std::string_view rest, std::string_view finish, const json& grounding,
-              const Used& used, double first_token_s) {
+Reply deliver(const Call& call, CompletionStream& stream, const ReplyMessage& message,
+              const std::vector<text::ReplyDelta>& rest, std::string_view finish,
+              const json& grounding, const Used& used, double first_token_s) {
     const engine::Usage& usage = used.usage;
     const bool gone = call.responder.client_gone();
     const std::string reason(gone ? "disconnected" : finish);
@@ -114,12 +115,13 @@ Reply deliver(const Call& call, CompletionStream& stream, std::string_view text,
     }
     if (gone) return stream.begun() ? streamed(kStatusDisconnected) : Reply{kStatusDisconnected};
     // OpenAI's clients know no deadline: to them a limit of the request was reached.
-    const std::string_view shown = finish == "deadline" ? "length" : finish;
+    const bool calls = finish == "stop" && !message.calls.empty();
+    const std::string_view shown = calls ? "tool_calls" : finish == "deadline" ? "length" : finish;
     if (!call.chat.stream) {
-        return json_reply(completion_json(call.head(), text, shown, grounding, usage));
+        return json_reply(completion_json(call.head(), message, shown, grounding, usage));
     }
     // A client that leaves now got all its tokens in the ledger; nothing is left to undo.
-    if (stream.text(rest)) (void)stream.finish(shown, grounding, usage);
+    if (stream.deltas(rest)) (void)stream.finish(shown, grounding, usage);
     return streamed();
 }
 
@@ -147,9 +149,11 @@ std::optional<Reply> check_length(const Call& call, std::int64_t prompt_tokens) 
 }
 
 engine::GenerateRequest engine_request(const Call& call, std::vector<text::TokenId> prompt,
+                                       const ReplySink& sink,
                                        const std::shared_ptr<TokenFeed>& feed) {
     engine::GenerateRequest request;
     request.prompt = std::move(prompt);
+    request.shown_tokens = sink.shown_tokens(call.state.parts.scheduler->model()->tokenizer());
     request.sampling = call.chat.sampling;
     // Without a seed each request draws anew; its id, which the log keeps, repeats the draw.
     request.sampling.seed = call.chat.seed.value_or(hash64(call.request.id));
@@ -169,40 +173,46 @@ engine::GenerateRequest engine_request(const Call& call, std::vector<text::Token
 
 Reply generate(const Call& call) {
     engine::Scheduler& scheduler = *call.state.parts.scheduler;
-    auto chat = text::render_chat(scheduler.model()->tokenizer(), call.chat.messages, true);
-    if (!chat) return error_reply(chat.error());
-    const auto prompt_tokens = static_cast<std::int64_t>(chat->ids.size());
+    std::string param;
+    auto prompt = make_prompt(*scheduler.model(), call.chat, utc_ms() / 1000, param);
+    if (!prompt) {
+        const bool mine = prompt.error().code == Code::kUnsupported && param != "messages";
+        if (!mine && prompt.error().code != Code::kInvalid) return error_reply(prompt.error());
+        return invalid(prompt.error().to_string(),
+                       mine ? "unsupported_parameter" : "invalid_request", param);
+    }
+    const auto prompt_tokens = static_cast<std::int64_t>(prompt->ids.size());
     if (auto refused = check_length(call, prompt_tokens)) return *refused;
+    ReplySink sink(prompt->reply, call.request.id, !call.chat.parallel_calls);
     const auto feed = std::make_shared<TokenFeed>();
-    auto generation = scheduler.submit(engine_request(call, std::move(chat->ids), feed));
+    auto generation = scheduler.submit(engine_request(call, std::move(prompt->ids), sink, feed));
     if (!generation) return error_reply(generation.error());
 
     CompletionStream stream(call.head(), call.responder);
-    std::string sent;
     bool gone = false;
     while (!feed->ended()) {
         const std::string piece = feed->take(kPatience);
-        if (gone) continue;
+        if (gone || sink.full()) continue;
         gone = call.responder.client_gone();
-        if (!gone && call.chat.stream && !piece.empty()) {
-            gone = !stream.text(piece);
-            sent += piece;
-        }
-        if (gone) (*generation)->cancel();
+        const auto deltas = sink.feed(piece);
+        if (!gone && call.chat.stream && !deltas.empty()) gone = !stream.deltas(deltas);
+        if (gone || sink.full()) (*generation)->cancel();
     }
     const auto& result = feed->result();
     if (!result) {
         const engine::Usage usage{prompt_tokens, 0, feed->tokens(), 0};
         return deliver_failure(call, stream, result.error(), Used::estimated(usage));
     }
-    if (result->finish_reason == engine::FinishReason::kCancelled && !gone) {
+    const bool cancelled = result->finish_reason == engine::FinishReason::kCancelled;
+    if (cancelled && !gone && !sink.full()) {
         const Error stopping = make_error(Code::kUnavailable, "the server is stopping");
         return deliver_failure(call, stream, stopping, Used::generated(result->usage));
     }
-    const std::string_view rest =
-        std::string_view(result->text).substr(std::min(sent.size(), result->text.size()));
-    return deliver(call, stream, result->text, rest, finish_reason_name(result->finish_reason),
-                   nullptr, Used::generated(result->usage), result->first_token_ms / kMsPerSecond);
+    const auto rest = sink.finish();
+    const std::string_view finish =
+        sink.full() && !gone ? "stop" : finish_reason_name(result->finish_reason);
+    return deliver(call, stream, sink.message(), rest, finish, nullptr,
+                   Used::generated(result->usage), result->first_token_ms / kMsPerSecond);
 }
 
 // --- answers by the assistant ------------------------------------------------------------------
@@ -239,9 +249,17 @@ std::optional<Reply> check_quotable(const Call& call) {
         return invalid(what + "'stop' has no effect on that (leave it out)",
                        "unsupported_parameter", "stop");
     }
+    if (!call.chat.tools.empty()) {
+        return invalid(what + "'tools' have no effect on that (leave them out)",
+                       "unsupported_parameter", "tools");
+    }
+    if (!call.chat.switches.empty()) {
+        return invalid(what + "'chat_template_kwargs' have no effect on that (leave them out)",
+                       "unsupported_parameter", "chat_template_kwargs");
+    }
     for (const text::ChatMessage& message : call.chat.messages) {
-        if (message.role != "system") continue;
-        return invalid(what + "a system message has no effect on that (leave it out)",
+        if (message.role != "system" && message.role != "tool") continue;
+        return invalid(what + "a " + message.role + " message has no effect on that (leave it out)",
                        "unsupported_parameter", "messages");
     }
     return std::nullopt;
@@ -289,7 +307,9 @@ Reply answer(const Call& call) {
             finish = "length";
         }
     }
-    return deliver(call, stream, text, std::string_view(text).substr(sent.size()), finish,
+    const std::vector<text::ReplyDelta> rest = {
+        {text::ReplyDelta::Kind::kContent, text.substr(sent.size()), {}}};
+    return deliver(call, stream, {text, {}, {}}, rest, finish,
                    grounding_json(*answered, call.model.release), used,
                    now_seconds() - call.began_s);
 }

@@ -473,6 +473,20 @@ TEST_F(ServiceTest, DoesNotPretendToSampleOrSteerQuotes) {
     const json cut = chat(body, acme_).parsed()["choices"][0];
     EXPECT_EQ(cut["finish_reason"], "length");
     EXPECT_EQ(cut["message"]["content"], "Says");
+    body["tools"] = {{{"type", "function"}, {"function", {{"name", "sum"}}}}};
+    EXPECT_EQ(chat(body, acme_).parsed()["error"]["param"], "tools");
+}
+
+TEST_F(ServiceTest, RefusesToolsThatTheModelWasNotTunedFor) {
+    json body = ask("pebble", "Hello");
+    body["tools"] = {{{"type", "function"}, {"function", {{"name", "sum"}}}}};
+    const Answered refused = chat(body, acme_);
+    EXPECT_EQ(refused.status, 400);
+    EXPECT_EQ(refused.parsed()["error"]["code"], "unsupported_parameter");
+    EXPECT_EQ(refused.parsed()["error"]["param"], "tools");
+    body["tool_choice"] = "none";
+    body["max_tokens"] = 4;
+    EXPECT_EQ(chat(body, acme_).status, 200);
 }
 
 TEST_F(ServiceTest, ShowsTheWorkspaceToTheConsole) {

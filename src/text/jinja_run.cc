@@ -57,8 +57,9 @@ Value* Run::find(int symbol) {
 Result<JinjaOutput> Run::render(std::vector<std::pair<std::string, Value>> context) {
     push_frame(nullptr);
     for (auto& [name, value] : context) {
+        const std::string& wanted = name;  // clang 14 captures no structured binding
         const auto known = std::find_if(program_.names.begin(), program_.names.end(),
-                                        [&](const Name& n) { return *n == name; });
+                                        [&](const Name& n) { return *n == wanted; });
         if (known == program_.names.end()) continue;  // the template never reads it
         set(static_cast<int>(known - program_.names.begin()), std::move(value));
     }

@@ -60,6 +60,7 @@ struct GenerateRequest {
     SamplingOptions sampling;
     std::int64_t max_tokens = 0;  ///< 0: until the context is full
     std::vector<std::string> stops;
+    std::vector<TokenId> shown_tokens;  ///< special tokens that come out as text: marks of calls
     std::shared_ptr<Constraint> constraint;  ///< used by this request alone
     std::shared_ptr<const Adapter> adapter;
     std::string cache_salt;  ///< tenant: prefixes are shared only between equal salts

@@ -13,7 +13,9 @@ namespace cairn::engine {
 
 class TextStream {
   public:
-    TextStream(const text::Tokenizer& tokenizer, std::vector<std::string> stops);
+    /// `shown`: special tokens that come out as their names, for whoever reads marks in the text.
+    TextStream(const text::Tokenizer& tokenizer, std::vector<std::string> stops,
+               std::vector<text::TokenId> shown = {});
     /// The text that is safe to show after this token. Bytes that are no UTF-8 come out as U+FFFD.
     std::string push(text::TokenId token);
     /// True once a stop string was seen; neither it nor anything behind it is ever given out.
@@ -25,6 +27,7 @@ class TextStream {
     std::string take(std::size_t bytes);
     text::Tokenizer tokenizer_;
     std::vector<std::string> stops_;
+    std::vector<text::TokenId> shown_;
     std::string held_;
     bool stopped_ = false;
 };
