@@ -25,6 +25,13 @@
 namespace cairn {
 namespace {
 
+/// A chat template with tools, so that OpenAI's client can send some.
+constexpr const char* kToolTemplate =
+    "{% if tools %}<|im_start|>system\n{{ tools|tojson }} Call in <tool_call></tool_call>."
+    "<|im_end|>\n{% endif %}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}"
+    "{% for c in m.tool_calls or [] %}<tool_call>{{ c.function|tojson }}</tool_call>{% endfor %}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
 using Documents = std::map<std::string, text::Document>;
 
 Documents read_documents(const std::filesystem::path& folder) {
@@ -199,8 +206,8 @@ Status serve_until_killed(const char* folder) {
     serve::ServiceParts parts;
     parts.version = "0.1.0";
     parts.workspace = workspace_at(root.path());
-    parts.scheduler =
-        std::make_shared<engine::Scheduler>(engine::testing::test_model({.context = 2048}));
+    parts.scheduler = std::make_shared<engine::Scheduler>(
+        engine::testing::test_model({.context = 2048, .chat_template = kToolTemplate}));
     serve::ServedModel handbook{"handbook", "handbook", serve::ModelKind::kQa};
     handbook.answer = [&](const apps::AssistantRequest& request) {
         return match_words(documents, request.question);

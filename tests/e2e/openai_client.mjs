@@ -57,6 +57,24 @@ assert.equal(first.choices[0].message.content, second.choices[0].message.content
 const helper = client.chat.completions.stream(sampled);
 assert.equal((await helper.finalChatCompletion()).choices[0].message.content, first.choices[0].message.content);
 
+// Tools: a model whose template has them takes them and its own calls back; another says that it has none.
+const tools = [{ type: 'function', function: { name: 'sum', description: 'Adds', parameters: { type: 'object', properties: { b: { type: 'integer' }, a: { type: 'integer' } } } } }];
+const asked = { model: base, messages: ask('1 + 2?'), tools, max_tokens: 8 };
+const tooled = await client.chat.completions.create(asked).catch((error) => error);
+if (tooled instanceof Error) {
+  assert.equal(tooled.status, 400);
+  assert.match(tooled.message, /was not tuned for tools/);
+} else {
+  const plain = await client.chat.completions.create({ ...asked, tool_choice: 'none' });
+  assert.ok(tooled.usage.prompt_tokens > plain.usage.prompt_tokens + 50, 'the tools are in the prompt');
+  const call = { id: 'call_1', type: 'function', function: { name: 'sum', arguments: '{"a": 1, "b": 2}' } };
+  const turns = [...ask('1 + 2?'), { role: 'assistant', content: null, tool_calls: [call] }, { role: 'tool', tool_call_id: 'call_1', content: '3' }];
+  const told = await client.chat.completions.create({ ...asked, messages: turns });
+  assert.ok(told.usage.prompt_tokens > tooled.usage.prompt_tokens, 'call and result are in the prompt');
+  const helped = client.chat.completions.stream({ ...asked, messages: turns });
+  assert.equal((await helped.finalChatCompletion()).choices[0].message.content, told.choices[0].message.content);
+}
+
 // Errors arrive as the client's own classes, with words.
 const fails = async (request, kind, status, words) => {
   const failure = await request().then(() => null, (error) => error);
@@ -67,6 +85,8 @@ const fails = async (request, kind, status, words) => {
 };
 const create = (body) => () => client.chat.completions.create({ model: base, messages: ask('Hi'), ...body });
 await fails(create({ model: 'gpt-4' }), OpenAI.NotFoundError, 404, /there are: .*handbook/);
+await fails(create({ model: qa, tools }), OpenAI.BadRequestError, 400, /'tools' have no effect/);
+await fails(create({ tools, tool_choice: 'required' }), OpenAI.BadRequestError, 400, /cannot be forced/);
 await fails(create({ n: 3 }), OpenAI.BadRequestError, 400, /'n' is not supported here except as 1/);
 const long = await fails(create({ messages: ask('word '.repeat(20_000)) }), OpenAI.BadRequestError, 400, /the context of/);
 assert.equal(long.code, 'context_length_exceeded');
