@@ -98,6 +98,14 @@ TEST(Jinja, EveryOperationKeepsTheMarksOfTheUser) {
     }
 }
 
+TEST(Jinja, MarksAreNeverEmpty) {
+    // Found by the fuzz target: cutting nothing out of a user's text left a mark of no bytes.
+    const auto output = render("{{ u.replace('a', '-') }}{{ u[1:1] }}", R"({"u": "caab"})");
+    ASSERT_TRUE(output);
+    EXPECT_EQ(output->text, "c--b");
+    EXPECT_EQ(output->user, (std::vector<Span>{{0, 1}, {3, 4}}));
+}
+
 std::string failure(std::string_view source, const JinjaLimits& limits = {}) {
     const auto output = render(source, "{}", limits);
     return output ? "no error" : output.error().message;

@@ -193,6 +193,7 @@ void MarkedText::append(std::string_view bytes, bool user) {
 }
 
 void MarkedText::append(const MarkedText& other, std::size_t begin, std::size_t end) {
+    if (begin >= end) return;  // inside of a user's range it would leave an empty one
     const auto shift = static_cast<std::int64_t>(bytes_.size()) - static_cast<std::int64_t>(begin);
     bytes_.append(other.bytes_, begin, end - begin);
     const auto low = static_cast<std::int64_t>(begin);
