@@ -196,6 +196,13 @@ WorkspaceConfig workspace_at(const std::filesystem::path& root) {
     return config;
 }
 
+/// The engine's tiny random BERT, for the shapes of the embeddings API.
+Result<serve::ServedModel> tiny_embedder() {
+    serve::ServedModel model{"tiny-bert", "tiny-bert", serve::ModelKind::kEncoder};
+    model.embedder = CAIRN_TRY(engine::Embedder::load(CAIRN_TINY_BERT, 1));
+    return model;
+}
+
 Status serve_until_killed(const char* folder) {
     const ScopedFolder root("console_server");
     store::Store store = CAIRN_TRY(store::Store::open(root.path()));
@@ -212,7 +219,7 @@ Status serve_until_killed(const char* folder) {
     handbook.answer = [&](const apps::AssistantRequest& request) {
         return match_words(documents, request.question);
     };
-    parts.models = {handbook, {"pebble", "pebble"}};
+    parts.models = {handbook, {"pebble", "pebble"}, CAIRN_TRY(tiny_embedder())};
     parts.console = sources_of(documents, run);
     parts.assets = embedded::console();
     const auto service = CAIRN_TRY(serve::Service::create(std::move(parts)));

@@ -75,6 +75,20 @@ if (tooled instanceof Error) {
   assert.equal((await helped.finalChatCompletion()).choices[0].message.content, told.choices[0].message.content);
 }
 
+// Embeddings: the client asks for base64 and decodes it; as decimals they are the same floats.
+const embedder = models.find((id) => id === 'tiny-bert');
+if (embedder) {
+  const input = ['how many days of leave', 'the days'];
+  const coded = await client.embeddings.create({ model: embedder, input });
+  const plain = await client.embeddings.create({ model: embedder, input, encoding_format: 'float' });
+  assert.equal(coded.data.length, 2);
+  assert.equal(coded.data[0].embedding.length, 32);
+  assert.ok(coded.usage.prompt_tokens > 6);
+  for (const i of [0, 1]) {
+    assert.deepEqual([...coded.data[i].embedding].map(Math.fround), plain.data[i].embedding.map(Math.fround));
+  }
+}
+
 // Errors arrive as the client's own classes, with words.
 const fails = async (request, kind, status, words) => {
   const failure = await request().then(() => null, (error) => error);
@@ -90,6 +104,11 @@ await fails(create({ tools, tool_choice: 'required' }), OpenAI.BadRequestError, 
 await fails(create({ n: 3 }), OpenAI.BadRequestError, 400, /'n' is not supported here except as 1/);
 const long = await fails(create({ messages: ask('word '.repeat(20_000)) }), OpenAI.BadRequestError, 400, /the context of/);
 assert.equal(long.code, 'context_length_exceeded');
+if (embedder) {
+  const shorter = () => client.embeddings.create({ model: embedder, input: 'x', dimensions: 8 });
+  await fails(shorter, OpenAI.BadRequestError, 400, /makes vectors of 32/);
+  await fails(create({ model: embedder }), OpenAI.BadRequestError, 400, /reads texts and writes none/);
+}
 const stranger = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'ck_none', maxRetries: 0 });
 await fails(() => stranger.models.list(), OpenAI.AuthenticationError, 401, /key/);
 
