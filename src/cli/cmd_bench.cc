@@ -5,6 +5,7 @@
 
 #include "bench_tokenizer.h"
 #include "cairn/engine/bench.h"
+#include "cairn/engine/embedder.h"
 #include "cairn/kernels/machine.h"
 #include "cairn/kernels/product_speed.h"
 #include "cairn/train/bench.h"
@@ -126,6 +127,42 @@ Status bench_engine(const Globals& globals, const std::string& path) {
     return {};
 }
 
+/// Passages of 128 tokens or so, as an index holds them. Products only: attention adds a tenth.
+Status bench_encoder(const Globals& globals, const std::string& path) {
+    constexpr std::size_t kTexts = 32;
+    constexpr double kSeconds = 2;
+    const auto embedder = CAIRN_TRY(engine::Embedder::load(path, globals.threads));
+    std::string passage;
+    for (int i = 0; i < 30; ++i)
+        passage += "twelve days of leave ";
+    const std::vector<std::string> texts(kTexts, passage);
+    ThreadPool pool(globals.threads);
+    const kernels::MachineLimits limits = kernels::measure_machine(pool);
+    double tokens = 0;
+    double ms = 0;
+    while (ms < 1000 * kSeconds) {
+        const auto made =
+            CAIRN_TRY(embedder->embed(texts, engine::TextRole::kPassage, engine::LongText::kCut));
+        tokens += static_cast<double>(made.tokens);
+        ms += made.engine_ms;
+    }
+    const engine::EncoderConfig& c = embedder->encoder().config();
+    const std::int64_t tables = (c.vocabulary + c.context + c.token_types) * c.model_width;
+    const auto weights = static_cast<double>(embedder->encoder().parameter_count() - tables);
+    const double rate = 1000 * tokens / ms;
+    const double gflops = rate * 2 * weights / 1e9;
+    const nlohmann::json json = {{"machine", to_json(limits)},
+                                 {"tokens_per_s", rate},
+                                 {"gflop_per_s", gflops},
+                                 {"share_of_f32_limit", gflops / limits.f32_gflop_per_s}};
+    print_result(globals, json,
+                 to_text(limits) +
+                     fmt::format("embedding: {:.0f} tokens/s, {:.0f} GFLOP/s: {:.0f} % of the f32 "
+                                 "limit\n",
+                                 rate, gflops, 100 * gflops / limits.f32_gflop_per_s));
+    return {};
+}
+
 Status bench_train(const Globals& globals) {
     ThreadPool pool(globals.threads);
     const kernels::MachineLimits limits = kernels::measure_machine(pool);
@@ -182,6 +219,12 @@ void add_bench(CLI::App& root, const Globals& globals, Action& action) {
         [&globals](const TokenizerBenchOptions& options) {
             return bench_tokenizer(globals, options);
         });
+    add_command<std::string>(
+        *bench, action, "encoder", "Speed of an embedder against the machine's limits",
+        [](CLI::App& app, std::string& path) {
+            app.add_option("model", path, "a GGUF file or Hugging Face folder")->required();
+        },
+        [&globals](const std::string& path) { return bench_encoder(globals, path); });
     add_command<None>(
         *bench, action, "train", "Training speed against the machine's limits",
         [](CLI::App&, None&) {}, [&globals](const None&) { return bench_train(globals); });

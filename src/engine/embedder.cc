@@ -17,6 +17,8 @@ namespace {
 
 // Enough rows for the products to be near their best speed; the widest buffer stays in the cache.
 constexpr std::int64_t kBatchTokens = 512;
+// A single question is too little work to wait for other threads, most of all on a busy machine.
+constexpr std::int64_t kAloneTokens = 64;
 // A query is a question; below this a passage cannot be judged.
 constexpr std::int64_t kPassageTokensMin = 8;
 
@@ -50,7 +52,10 @@ void normalise(float* values, std::int64_t width) {
 }  // namespace
 
 Embedder::Embedder(std::shared_ptr<const Encoder> encoder, int threads)
-    : encoder_(std::move(encoder)), pool_(threads), forward_(encoder_, &pool_) {}
+    : encoder_(std::move(encoder)),
+      pool_(threads),
+      forward_(encoder_, &pool_),
+      alone_(encoder_, nullptr) {}
 
 Result<std::shared_ptr<Embedder>> Embedder::load(const std::filesystem::path& path, int threads) {
     return std::make_shared<Embedder>(CAIRN_TRY(Encoder::load(path)), threads);
@@ -89,9 +94,10 @@ Result<Embeddings> Embedder::embed(std::span<const std::string> texts, TextRole 
     out.values.resize(texts.size() * static_cast<std::size_t>(out.width));
     const std::lock_guard lock(mutex_);
     const double began = now_seconds();
+    EncoderForward& forward = out.tokens <= kAloneTokens ? alone_ : forward_;
     CAIRN_TRY(in_batches(
         sequences, [&](std::span<const EncoderSequence> batch, std::size_t first) -> Status {
-            const float* hidden = CAIRN_TRY(forward_.run(batch)).data();
+            const float* hidden = CAIRN_TRY(forward.run(batch)).data();
             float* row = out.values.data() + first * static_cast<std::size_t>(out.width);
             for (const EncoderSequence& sequence : batch) {
                 const std::int64_t count = std::ssize(sequence.tokens);

@@ -25,11 +25,14 @@ Recall vectors_alone(const testing::XQuad& data, engine::Embedder& embedder) {
         embedder.embed(texts, engine::TextRole::kPassage, engine::LongText::kCut).value();
     GTEST_LOG_(INFO) << made.tokens << " tokens, " << made.cut << " cut, "
                      << static_cast<double>(made.tokens) / (now_seconds() - began) << " tokens/s";
-    return measure_recall(data, [&](const std::string& question) {
-        const std::vector<std::string> asked = {question};
-        const auto query = embedder.embed(asked, engine::TextRole::kQuery).value();
+    std::vector<std::string> asked;
+    for (const auto& [question, id] : data.questions)
+        asked.push_back(question);
+    const auto queries = embedder.embed(asked, engine::TextRole::kQuery).value();
+    std::size_t next = 0;
+    return measure_recall(data, [&](const std::string&) {
         std::vector<float> cosines(texts.size());
-        engine::dot_products(cosines.data(), query.values.data(), made.values.data(),
+        engine::dot_products(cosines.data(), queries.row(next++).data(), made.values.data(),
                              std::ssize(cosines), made.width);
         std::vector<std::size_t> order(texts.size());
         std::iota(order.begin(), order.end(), 0U);
@@ -80,7 +83,7 @@ TEST_P(XQuadDense, JoiningKeepsTheBetterOfBoth) {
     EXPECT_GE(both.at_5, std::max(words.at_5, vectors.at_5) - 0.02);
 }
 
-INSTANTIATE_TEST_SUITE_P(Languages, XQuadDense, ::testing::Values("en", "de", "es", "zh", "ru"),
+INSTANTIATE_TEST_SUITE_P(Languages, XQuadDense, ::testing::Values("en", "de", "zh", "ru", "es"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

@@ -59,6 +59,7 @@ class Embedder {
     std::mutex mutex_;
     ThreadPool pool_;
     EncoderForward forward_;
+    EncoderForward alone_;  ///< on the calling thread
 };
 
 struct RankedPassages {
