@@ -88,11 +88,18 @@ Status Run::emit(const Value& value) {
 }
 
 Result<Run::Flow> Run::run_body(const Body& body) {
-    for (const StmtPtr& stmt : body) {
-        const Flow flow = CAIRN_TRY(run_stmt(*stmt));
-        if (flow != Flow::kNext) return flow;
+    // Statements in one another take stack too: without this a recursive macro of many nested
+    // statements overran it.
+    if (++depth_ > limits_.depth_max) {
+        return make_error(Code::kTooLarge, "chat template: calls lie too deep in one another");
     }
-    return Flow::kNext;
+    Flow flow = Flow::kNext;
+    for (const StmtPtr& stmt : body) {
+        flow = CAIRN_TRY(run_stmt(*stmt));
+        if (flow != Flow::kNext) break;
+    }
+    --depth_;
+    return flow;
 }
 
 Result<Run::Flow> Run::run_stmt(const Stmt& stmt) {

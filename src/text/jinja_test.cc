@@ -141,6 +141,14 @@ TEST(Jinja, NothingRunsAway) {
         limited("{% set ns = namespace(s='aaaaaaaaaaaaaaaa') %}{% for i in range(100) %}"
                 "{% set ns.s = ns.s + ns.s %}{% endfor %}"));
     EXPECT_TRUE(limited("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"));
+    // Found by the fuzz target: nested statements between the calls overran the stack.
+    std::string ifs;
+    std::string ends;
+    for (int i = 0; i < 60; ++i) {
+        ifs += "{% if 1 %}";
+        ends += "{% endif %}";
+    }
+    EXPECT_TRUE(limited("{% macro f() %}" + ifs + "{{ f() }}" + ends + "{% endmacro %}{{ f() }}"));
     EXPECT_TRUE(
         limited("{% set ns = namespace(l=[]) %}{% for i in range(1000) %}"
                 "{% set ns.l = [ns.l] %}{% endfor %}"));
