@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes the word vectors that travel in the binary, from JSON lines with a "text" member:
-//   zstd -dc corpus/*.zst | train_words src/knowledge/data/words.bin
+// Makes the word vectors that travel in the binary, from JSON lines with a "text" member. Those in
+// src/knowledge/data were made from every third document of the pre-training corpus, without its
+// held-out file (about a minute of CPU; docs/lab/0002-grounded-answers.md):
+//   zstd -dc {gov,handbooks,docs,books}.jsonl.zst | awk 'NR % 3 == 1' | train_words words.bin
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <string>

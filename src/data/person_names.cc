@@ -77,6 +77,12 @@ std::string joined(const PersonNames::Words& words) {
     return out;
 }
 
+bool is_title(const std::string& folded) {
+    constexpr std::array<std::string_view, 12> kTitles = {
+        "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "herr", "herrn", "frau", "mme", "sra"};
+    return std::find(kTitles.begin(), kTitles.end(), folded) != kTitles.end();
+}
+
 bool is_capital(std::string_view word) {
     static const re2::RE2 capital("^\\p{Lu}");
     return re2::RE2::PartialMatch(re2::StringPiece(word.data(), word.size()), capital);
@@ -117,6 +123,21 @@ std::vector<WordAt> words_of(std::string_view text) {
     return words;
 }
 
+/// "jonas" and "feld" of jonas.feld@x.example or x.example/feld are not written small by
+/// themselves.
+bool is_part_of_address(std::string_view text, const text::Span& word) {
+    const auto joins = [&](std::int64_t at) {
+        return at >= 0 && at < static_cast<std::int64_t>(text.size()) &&
+               std::string_view("@._/").find(text[static_cast<std::size_t>(at)]) !=
+                   std::string_view::npos;
+    };
+    const auto visible = [&](std::int64_t at) {
+        return at < static_cast<std::int64_t>(text.size()) &&
+               static_cast<unsigned char>(text[static_cast<std::size_t>(at)]) > ' ';
+    };
+    return joins(word.begin - 1) || (joins(word.end) && visible(word.end + 1));
+}
+
 /// How many words from `at` on are exactly this name; 0: they are not.
 std::size_t match(const std::vector<WordAt>& words, std::size_t at,
                   const PersonNames::Words& name) {
@@ -134,7 +155,7 @@ std::size_t match(const std::vector<WordAt>& words, std::size_t at,
 PersonNames::PersonNames(std::span<const std::string_view> texts) {
     for (const std::string_view text : texts) {
         for (WordAt& word : words_of(text)) {
-            if (!word.capital) {
+            if (!word.capital && !is_part_of_address(text, word.span)) {
                 ordinary_.insert(std::move(word.folded));
             }
         }
@@ -202,7 +223,10 @@ void PersonNames::learn_lists(std::string_view text) {
 
 /// A name has a word that is no ordinary one; on weak evidence (`strict`) all its words are such.
 void PersonNames::add(std::string_view name, bool strict) {
-    const Words words = folded_words(name);
+    Words words = folded_words(name);
+    while (!words.empty() && is_title(words.front())) {
+        words.erase(words.begin());  // "Dear Mr Feld"
+    }
     const auto unusual = std::count_if(words.begin(), words.end(), [this](const std::string& word) {
         return word.size() >= kPartBytesMin && ordinary_.count(word) == 0;
     });

@@ -29,6 +29,8 @@ std::vector<std::string> found(std::string_view text) {
 TEST(PersonNames, AreAnnouncedByTitleSalutationSignatureAndIntroduction) {
     EXPECT_THAT(found("Please ask Mr Achterberg or Frau Dr. Öztürk."),
                 ElementsAre("Achterberg", "Öztürk"));
+    EXPECT_THAT(found("Liebe Frau Petersen,\nFrau Petersen is here. Frau is a title."),
+                ElementsAre("Petersen", "Petersen"));
     EXPECT_THAT(found("Dear Ingrid,\nthe mast is ready."), ElementsAre("Ingrid"));
     EXPECT_THAT(found("It is ready.\n\nKind regards,\nIngrid van der Meer\nYard"),
                 ElementsAre("Ingrid van der Meer"));
@@ -48,6 +50,12 @@ TEST(PersonNames, StandBesideAddressesAndNumbers) {
 TEST(PersonNames, AnOrdinaryWordBehindAGreetingIsNoName) {
     EXPECT_THAT(found("Dear Team,\nthe team meets on Monday."), IsEmpty());
     EXPECT_THAT(found("Thanks, Customer\nOur customer is king."), IsEmpty());
+}
+
+/// Colleagues were the last to be found: their own addresses spelled their names in small letters.
+TEST(PersonNames, AnAddressDoesNotMakeANameAnOrdinaryWord) {
+    EXPECT_THAT(found("Jonas Feld, web shop, jonas.feld@x.example. Ask Jonas."),
+                ElementsAre("Jonas Feld", "Jonas"));
 }
 
 /// One announcement is enough for the whole source, and "Jonas" and "Mr Feld" are one person.
