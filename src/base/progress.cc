@@ -49,18 +49,30 @@ std::string bar(double share) {
     return text;
 }
 
+bool is_bytes(const ProgressRecord& record) {
+    return record.unit == "bytes";
+}
+
+/// Bytes as people read them, everything else as a count.
+std::string amount(const ProgressRecord& record, double value) {
+    return is_bytes(record) ? human_bytes(value) : fmt::format("{:.0f}", value);
+}
+
 std::string progress_line(const ProgressRecord& record) {
     std::string line = fmt::format("{:<10}", record.step);
     if (record.total > 0) {
         const double share = static_cast<double>(record.done) / static_cast<double>(record.total);
-        line += fmt::format(" {} {:3.0f} %  {}/{} {}", bar(share), 100 * share, record.done,
-                            record.total, record.unit);
+        line += fmt::format(" {} {:3.0f} %  {}/{}", bar(share), 100 * share,
+                            amount(record, static_cast<double>(record.done)),
+                            amount(record, static_cast<double>(record.total)));
     } else {
-        line += fmt::format(" {} {}", record.done, record.unit);
+        line += " " + amount(record, static_cast<double>(record.done));
     }
+    if (!is_bytes(record)) line += " " + record.unit;
     if (record.seconds > 0.5 && record.done > record.before) {
         const double rate = static_cast<double>(record.done - record.before) / record.seconds;
-        line += fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
+        line += is_bytes(record) ? "  " + amount(record, rate) + "/s"
+                                 : fmt::format("  {:.{}f}/s", rate, rate < 10 ? 1 : 0);
     }
     if (record.finished) {
         line += "  in " + human_seconds(record.seconds);

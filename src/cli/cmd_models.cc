@@ -1,15 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// cairn models: what models there are, and what a model file holds.
+// cairn models: what models there are, what a model holds, whether it is still whole.
+#include <fmt/format.h>
+
 #include "bundled.h"
 #include "cairn/base/hash.h"
 #include "cairn/engine/model.h"
 #include "command.h"
 #include "models_quantize.h"
+#include "models_store.h"
 #include "session.h"
 
 namespace cairn::cli {
 
 namespace {
+
+struct StoreOptions {
+    std::string name;
+    std::string store;
+};
+
+void declare_store(CLI::App& app, StoreOptions& options) {
+    app.add_option("--store", options.store,
+                   "folder of the models (default: [models] store, $CAIRN_MODELS, or "
+                   "~/.local/share/cairn/models)");
+}
 
 nlohmann::json describe(const engine::Model& model) {
     const engine::ModelConfig& config = model.config();
@@ -29,14 +43,19 @@ nlohmann::json describe(const engine::Model& model) {
             {"digest", model.digest()}};
 }
 
-Status show_model(const Globals& globals, const std::string& path) {
-    std::filesystem::path file = path;
-    if (path.empty()) {
-        const Session session = CAIRN_TRY(Session::open(globals));
-        file = CAIRN_TRY(session.base_model_path());
-    }
+Status show_model(const Globals& globals, const StoreOptions& options) {
+    const auto file = CAIRN_TRY(find_model_path(globals, options.store, options.name));
     const auto model = CAIRN_TRY(engine::Model::load(file));
-    const nlohmann::json json = describe(*model);
+    nlohmann::json json = describe(*model);
+    const auto models = open_models(globals, options.store);
+    const auto stored =
+        models ? models->find(options.name) : Result<operate::StoredModel>(models.error());
+    if (stored) {
+        nlohmann::json entry = stored->to_json();
+        for (const char* key : {"id", "reference", "commit", "hub", "licence", "licence_link"})
+            json[key] = entry[key];
+    }
+    json["path"] = file.string();
     std::vector<std::vector<std::string>> rows;
     for (const auto& [key, value] : json.items()) {
         rows.push_back({key, value.is_string() ? value.get<std::string>() : value.dump()});
@@ -45,31 +64,126 @@ Status show_model(const Globals& globals, const std::string& path) {
     return {};
 }
 
-Status list_models(const Globals& globals) {
+Status list_models(const Globals& globals, const StoreOptions& options) {
     nlohmann::json json = nlohmann::json::array();
-    std::vector<std::vector<std::string>> rows = {{"NAME", "SIZE", "SHA-256"}};
+    std::vector<std::vector<std::string>> rows = {{"NAME", "SIZE", "LICENCE", "FROM"}};
     for (const BundledModel& model : bundled_models()) {
         const std::string digest = sha256_hex(model.bytes);
-        rows.push_back({model.name, human_bytes(static_cast<double>(model.bytes.size())), digest});
-        json.push_back({{"name", model.name}, {"bytes", model.bytes.size()}, {"digest", digest}});
+        rows.push_back({model.name, human_bytes(static_cast<double>(model.bytes.size())),
+                        "Apache-2.0", "inside this binary"});
+        json.push_back({{"name", model.name},
+                        {"bytes", model.bytes.size()},
+                        {"digest", digest},
+                        {"source", "bundled"}});
     }
-    print_result(globals, json, table(rows));
+    const auto models = CAIRN_TRY(open_models(globals, options.store));
+    for (const operate::StoredModel& model : CAIRN_TRY(models.list())) {
+        const std::string from =
+            model.reference.repository.empty() ? model.hub : model.reference.text();
+        rows.push_back({model.id, human_bytes(static_cast<double>(model.bytes())), model.licence,
+                        from + (model.linked ? " (linked)" : "")});
+        nlohmann::json entry = model.to_json();
+        entry["name"] = model.id;
+        entry["path"] = models.path(model).string();
+        json.push_back(std::move(entry));
+    }
+    print_result(globals, json, table(rows) + "\nstored in " + models.folder().string() + "\n");
+    return {};
+}
+
+Status verify_models(const Globals& globals, const StoreOptions& options) {
+    const auto models = CAIRN_TRY(open_models(globals, options.store));
+    std::vector<operate::StoredModel> chosen;
+    if (options.name.empty()) {
+        chosen = CAIRN_TRY(models.list());
+    } else {
+        chosen.push_back(CAIRN_TRY(models.find(options.name)));
+    }
+    nlohmann::json json = nlohmann::json::array();
+    std::string text;
+    std::string first_bad;
+    for (const operate::StoredModel& model : chosen) {
+        const auto problems = CAIRN_TRY(models.verify(model, globals.progress()));
+        json.push_back({{"id", model.id}, {"whole", problems.empty()}, {"problems", problems}});
+        text += model.id + (problems.empty() ? ": whole\n" : ": DAMAGED\n");
+        for (const std::string& problem : problems)
+            text += "  " + problem + "\n";
+        if (!problems.empty() && first_bad.empty()) first_bad = model.id;
+    }
+    if (chosen.empty()) text = "no model is stored in " + models.folder().string() + "\n";
+    print_result(globals, json, text);
+    if (first_bad.empty()) return {};
+    return make_error(Code::kInvalid, "the model " + first_bad + " is not as it was stored",
+                      "run `cairn models rm " + first_bad + "`, then pull or import it again");
+}
+
+Status remove_model(const Globals& globals, const StoreOptions& options) {
+    const auto models = CAIRN_TRY(open_models(globals, options.store));
+    const operate::StoredModel model = CAIRN_TRY(models.find(options.name));
+    operate::ModelStore changed = models;
+    CAIRN_TRY(changed.remove(model));
+    print_result(globals, {{"removed", model.id}, {"bytes", model.bytes()}},
+                 fmt::format("removed {}: {} are free again\n", model.id,
+                             human_bytes(model.linked ? 0 : static_cast<double>(model.bytes()))));
     return {};
 }
 
 }  // namespace
 
+Result<std::optional<WorkspaceConfig>> find_config(const Globals& globals) {
+    const auto root = find_workspace(globals.workspace);
+    if (!root) return std::optional<WorkspaceConfig>();
+    return std::optional<WorkspaceConfig>(CAIRN_TRY(load_workspace_config(*root)));
+}
+
+Result<operate::ModelStore> open_models(const Globals& globals, const std::string& folder) {
+    if (!folder.empty()) return operate::ModelStore::open(folder);
+    const auto config = CAIRN_TRY(find_config(globals));
+    return operate::ModelStore::open(config ? config->model_store : std::filesystem::path());
+}
+
+Result<std::filesystem::path> find_model_path(const Globals& globals, const std::string& folder,
+                                              const std::string& name) {
+    if (name.empty()) return CAIRN_TRY(Session::open(globals)).base_model_path();
+    std::error_code ignored;
+    if (std::filesystem::exists(name, ignored)) return std::filesystem::path(name);
+    const auto models = CAIRN_TRY(open_models(globals, folder));
+    for (const BundledModel& model : bundled_models()) {
+        if (model.name == name) return unpack_bundled_model(name, models.folder() / ".bundled");
+    }
+    return models.path(CAIRN_TRY(models.find(name)));
+}
+
 void add_models(CLI::App& root, const Globals& globals, Action& action) {
-    CLI::App* models = root.add_subcommand("models", "Show the models that there are");
+    CLI::App* models =
+        root.add_subcommand("models", "Fetch, import, show and check models; plan what fits here");
     models->require_subcommand(1);
-    struct None {};
-    add_command<None>(
-        *models, action, "list", "The models inside this binary", [](CLI::App&, None&) {},
-        [&globals](const None&) { return list_models(globals); });
-    add_command<std::string>(
-        *models, action, "show", "What a GGUF file holds (default: the workspace's base model)",
-        [](CLI::App& app, std::string& path) { app.add_option("file", path, "model.gguf"); },
-        [&globals](const std::string& path) { return show_model(globals, path); });
+    add_command<StoreOptions>(
+        *models, action, "list", "The models inside this binary and in the store", declare_store,
+        [&globals](const StoreOptions& options) { return list_models(globals, options); });
+    add_command<StoreOptions>(
+        *models, action, "show", "What a model holds (default: the workspace's base model)",
+        [](CLI::App& app, StoreOptions& options) {
+            app.add_option("model", options.name, "model.gguf, a folder, a stored model or hf:...");
+            declare_store(app, options);
+        },
+        [&globals](const StoreOptions& options) { return show_model(globals, options); });
+    add_models_pull(*models, globals, action);
+    add_command<StoreOptions>(
+        *models, action, "verify", "Read every byte again and compare (default: all models)",
+        [](CLI::App& app, StoreOptions& options) {
+            app.add_option("model", options.name, "a stored model or hf:...");
+            declare_store(app, options);
+        },
+        [&globals](const StoreOptions& options) { return verify_models(globals, options); });
+    add_command<StoreOptions>(
+        *models, action, "rm", "Remove a model from the store",
+        [](CLI::App& app, StoreOptions& options) {
+            app.add_option("model", options.name, "a stored model or hf:...")->required();
+            declare_store(app, options);
+        },
+        [&globals](const StoreOptions& options) { return remove_model(globals, options); });
+    add_models_plan(*models, globals, action);
     add_models_quantize(*models, globals, action);
     add_models_adapter(*models, globals, action);
 }

@@ -2,11 +2,14 @@
 // Opening workspaces and running steps: see session.h.
 #include "session.h"
 
+#include <algorithm>
+
 #include "bundled.h"
 #include "cairn/base/clock.h"
 #include "cairn/base/files.h"
 #include "cairn/base/hash.h"
 #include "cairn/base/limits.h"
+#include "cairn/operate/model_store.h"
 #include "cairn/text/json.h"
 
 namespace cairn::cli {
@@ -25,6 +28,37 @@ Result<StepOutput> read_output(Session& session, const store::Run& run) {
     output.summary = stored.value("summary", "");
     output.report = stored.value("report", nlohmann::json::object());
     return output;
+}
+
+/// Size and time of a file behind a link too: models may be linked into the store.
+FileEntry entry_of(const std::filesystem::path& path, std::string name) {
+    std::error_code ignored;
+    const auto time = std::filesystem::last_write_time(path, ignored).time_since_epoch();
+    return {path, std::move(name), std::filesystem::file_size(path, ignored), time.count(), {}};
+}
+
+/// The file; of a folder or of the first of several shards, all files.
+Result<std::vector<FileEntry>> files_of_model(const std::filesystem::path& path) {
+    std::error_code failure;
+    std::vector<FileEntry> files;
+    if (std::filesystem::is_directory(path, failure)) {
+        for (const FileEntry& file : CAIRN_TRY(list_files(path)))
+            files.push_back(entry_of(file.path, file.relative));
+        return files;
+    }
+    const std::string name = path.filename().string();
+    const std::size_t shard = name.find("-00001-of-");
+    if (shard == std::string::npos) return std::vector{entry_of(path, name)};
+    std::filesystem::directory_iterator items(path.parent_path(), failure);
+    for (const std::filesystem::directory_iterator end; !failure && items != end;
+         items.increment(failure)) {
+        std::string other = items->path().filename().string();
+        if (!other.starts_with(name.substr(0, shard + 1)) || !other.ends_with(".gguf")) continue;
+        files.push_back(entry_of(items->path(), std::move(other)));
+    }
+    if (failure) return errno_error(path.string(), failure.value());
+    std::ranges::sort(files, {}, &FileEntry::relative);
+    return files;
 }
 
 }  // namespace
@@ -50,8 +84,10 @@ Result<const ScenarioConfig*> Session::scenario(const std::string& name) const {
 
 Result<std::filesystem::path> Session::base_model_path() const {
     constexpr std::string_view kFile = "file:";
-    if (config.base_model.starts_with(kFile)) {
-        const std::filesystem::path path = config.root / config.base_model.substr(kFile.size());
+    constexpr std::string_view kStored = "model:";
+    const std::string& base = config.base_model;
+    if (base.starts_with(kFile)) {
+        const std::filesystem::path path = config.root / base.substr(kFile.size());
         std::error_code ignored;
         if (!std::filesystem::exists(path, ignored)) {
             return make_error(Code::kNotFound,
@@ -60,22 +96,30 @@ Result<std::filesystem::path> Session::base_model_path() const {
         }
         return path;
     }
-    return unpack_bundled_model(config.base_model, store.folder() / "models");
+    if (base.starts_with("hf:") || base.starts_with(kStored)) {
+        const auto models = CAIRN_TRY(operate::ModelStore::open(config.model_store));
+        const bool stored = base.starts_with(kStored);
+        return models.path(CAIRN_TRY(models.find(stored ? base.substr(kStored.size()) : base)));
+    }
+    return unpack_bundled_model(base, store.folder() / "models");
 }
 
 Result<std::string> Session::base_model_digest() {
     const auto path = CAIRN_TRY(base_model_path());
-    std::error_code failure;
-    const auto size = std::filesystem::file_size(path, failure);
-    const auto time = std::filesystem::last_write_time(path, failure);
-    if (failure) return errno_error(path.string(), failure.value());
-    const std::string key = "model " + path.string() + " " + std::to_string(size) + " " +
-                            std::to_string(time.time_since_epoch().count());
+    const auto files = CAIRN_TRY(files_of_model(path));
+    std::string key = "model " + path.string();
+    for (const FileEntry& file : files)
+        key += " " + std::to_string(file.size) + " " + std::to_string(file.modified_ns);
     if (const auto known = CAIRN_TRY(store.meta(key))) return *known;
-    const auto mapped = CAIRN_TRY(MappedFile::open(path));
-    const auto bytes = mapped.bytes();
-    const std::string digest =
-        sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    Sha256 all;
+    std::string digest;
+    for (const FileEntry& file : files) {
+        const auto mapped = CAIRN_TRY(MappedFile::open(file.path));
+        const auto bytes = mapped.bytes();
+        digest = sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+        all.field(file.relative).field(digest);
+    }
+    if (files.size() != 1) digest = all.hex();  // one file is known by its own digest
     CAIRN_TRY(store.set_meta(key, digest));
     return digest;
 }

@@ -289,7 +289,7 @@ Status Fetch::prepare(const std::vector<HubFile>& files, const fs::path& folder)
     CAIRN_TRY(check_disk(folder, left));
     progress_ = std::make_unique<Progress>(options_.progress, "pull",
                                            static_cast<std::int64_t>(total), "bytes");
-    progress_->set(static_cast<std::int64_t>(total - left));
+    progress_->resume(static_cast<std::int64_t>(total - left));
     for (const auto& part : parts_) {
         if (!part->finished) queue(*part);
     }

@@ -392,7 +392,9 @@ Status ModelStore::remove(const StoredModel& model) {
 Status check_model_files(const fs::path& folder, const std::vector<FetchedFile>& files) {
     for (const FetchedFile& file : files) {
         const fs::path path = folder / file.path;
-        if (file.path.ends_with(".gguf")) CAIRN_TRY(format::GgufFile::open(path));
+        const bool later_shard = file.path.find("-of-") != std::string::npos &&
+                                 file.path.find("-00001-of-") == std::string::npos;
+        if (file.path.ends_with(".gguf") && !later_shard) CAIRN_TRY(format::GgufFile::open(path));
         if (file.path.ends_with(".safetensors")) CAIRN_TRY(format::SafetensorsFile::open(path));
         if (!file.path.ends_with(".json")) continue;
         const std::string text = CAIRN_TRY(read_file(path, kDescriptionBytesMax));

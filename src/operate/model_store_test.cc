@@ -86,6 +86,25 @@ TEST(ModelStore, FindsWhatWasPulledByTheNamesPeopleWrite) {
     EXPECT_EQ(s.hub.storage().seen().size(), before) << "what is there is not fetched again";
 }
 
+TEST(ModelStore, KeepsTheShardsOfAModelTogether) {
+    Stored s;
+    for (const std::uint16_t number : {0, 1}) {
+        const std::vector<float> ones(100, 1.0F);
+        format::GgufWriter writer;
+        writer.set("split.no", number);
+        writer.set("split.count", std::uint16_t{2});
+        ASSERT_TRUE(writer.add_tensor(number == 0 ? "a" : "b", format::TensorType::kF32, {100},
+                                      std::as_bytes(std::span(ones))));
+        s.hub.files["big-Q4_0-0000" + std::to_string(number + 1) + "-of-00002.gguf"] =
+            writer.to_bytes();
+    }
+    const auto pulled = pull(s.store, s.hub, "hf:Org/Name:Q4_0");
+    ASSERT_TRUE(pulled) << pulled.error().to_string();
+    EXPECT_EQ(pulled->files.size(), 2);
+    EXPECT_EQ(pulled->entry, "big-Q4_0-00001-of-00002.gguf");
+    EXPECT_EQ(format::GgufFile::open(s.store.path(*pulled)).value().tensors().size(), 2);
+}
+
 TEST(ModelStore, NoticesDamageAndRemoves) {
     Stored s;
     const StoredModel model = pull(s.store, s.hub, "hf:Org/Name:Q8_0").value();
