@@ -104,6 +104,15 @@ std::vector<Case> metadata_cases() {
          "power of two"},
         {"alignment_0", one().text("general.alignment").put(u32).put(std::uint32_t{0}),
          "power of two"},
+        {"alignment_of_64_and_offset_of_32",
+         Bytes()
+             .header(1, 1)
+             .text("general.alignment")
+             .put(u32)
+             .put(std::uint32_t{64})
+             .tensor("t", {1}, 0, 32)
+             .data(128),
+         "multiple of 64, found 32"},
         {"alignment_type",
          one().text("general.alignment").put(std::uint32_t{10}).put(std::uint64_t{32}), "as u32"},
     };
@@ -132,7 +141,6 @@ std::vector<Case> tensor_cases() {
         {"type_iq1_s", one().tensor("t", {256}, 19, 0).data(50), "expected a known type"},
         {"type_withdrawn", one().tensor("t", {32}, 31, 0).data(32), "found type 31"},
         {"q4_k_row_of_32", one().tensor("t", {32, 8}, 12, 0).data(144), "size is whole"},
-        {"type_withdrawn", one().tensor("t", {32}, 31, 0).data(32), "found type 31"},
         {"type_2_32", one().tensor("t", {32}, ~std::uint32_t{0}, 0).data(32),
          "found type 4294967295"},
         {"offset_unaligned", one().tensor("t", {1}, 0, 4).data(64), "multiple of 32, found 4"},
@@ -144,6 +152,20 @@ std::vector<Case> tensor_cases() {
         {"data_absent", one().tensor("t", {1}, 0, 0), "found 0 bytes of data"},
         {"sum_too_large",
          Bytes().header(2, 0).tensor("a", {half}, 1, 0).tensor("b", {half}, 1, half * 2).data(64),
+         "found 64 bytes of data"},
+        {"two_sizes_wrap_to_small",  // each just below 2^63; padded and summed they pass 2^64
+         Bytes()
+             .header(2, 0)
+             .tensor("a", {0x7FFF'FFFF'FFFF'FFC0}, 24, 0)
+             .tensor("b", {0x7FFF'FFFF'FFFF'FFC0}, 24, 0x7FFF'FFFF'FFFF'FFC0)
+             .data(64),
+         "found I8"},
+        {"two_sizes_of_f16_wrap",
+         Bytes()
+             .header(2, 0)
+             .tensor("a", {0x0FFF'FFFF'FFFF'FFE0}, 1, 0)
+             .tensor("b", {0x0FFF'FFFF'FFFF'FFE0}, 1, 0x1FFF'FFFF'FFFF'FFC0)
+             .data(64),
          "found 64 bytes of data"},
         {"overlap", Bytes().header(2, 0).tensor("a", {16}, 0, 0).tensor("b", {16}, 0, 32).data(128),
          "found 'b' over 'a'"},
