@@ -224,7 +224,7 @@ Result<ModelStore> ModelStore::open(fs::path folder) {
         const char* value = std::getenv(name);
         return value == nullptr || *value == '\0' ? fs::path() : fs::path(value) / below;
     };
-    if (folder.empty()) folder = from("CAIRN_MODELS", "");
+    if (folder.empty()) folder = from("CAIRN_MODELS", ".");
     if (folder.empty()) folder = from("XDG_DATA_HOME", "cairn/models");
     if (folder.empty()) folder = from("HOME", ".local/share/cairn/models");
     if (folder.empty()) {
@@ -233,8 +233,9 @@ Result<ModelStore> ModelStore::open(fs::path folder) {
     }
     std::error_code failed;
     const fs::path absolute = fs::absolute(folder, failed);
-    return failed ? Result<ModelStore>(errno_error(folder.string(), failed.value()))
-                  : Result<ModelStore>(ModelStore(absolute.lexically_normal()));
+    return failed
+               ? Result<ModelStore>(errno_error(folder.string(), failed.value()))
+               : Result<ModelStore>(ModelStore((absolute / "").lexically_normal().parent_path()));
 }
 
 Result<std::vector<StoredModel>> ModelStore::list() const {
