@@ -231,7 +231,7 @@ class IngestRun {
                 continue;
             }
             bool hidden = std::any_of(closed_folders.begin(), closed_folders.end(),
-                                      [&path](const std::string& folder) {
+                                      [&path = path](const std::string& folder) {
                                           return folder == "./" || path.starts_with(folder);
                                       });
             stored.row.state = hidden ? "failed" : "removed";

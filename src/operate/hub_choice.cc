@@ -141,8 +141,9 @@ void add_gguf(const HubModel& model, std::vector<HubChoice>& choices) {
     }
     for (auto& [path, choice] : groups) {
         choice.name = quantisation(path);
-        const auto same = std::ranges::count_if(
-            groups, [&](const auto& other) { return quantisation(other.first) == choice.name; });
+        const auto same = std::ranges::count_if(groups, [&name = choice.name](const auto& other) {
+            return quantisation(other.first) == name;
+        });
         if (choice.name.empty() || same > 1) choice.name = path;
         choices.push_back(choice);
     }

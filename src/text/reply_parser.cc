@@ -317,7 +317,7 @@ class MarkMachine : public ReplyParser::Machine {
 class HeaderMachine : public ReplyParser::Machine {
   public:
     explicit HeaderMachine(bool harmony) : harmony_(harmony) {
-        header_end_ = {harmony ? "<|message|>" : "\n"};
+        header_end_ = harmony ? "<|message|>" : "\n";
         if (harmony) {
             body_ends_ = {"<|end|>", "<|call|>", "<|return|>", "<|start|>", "<|channel|>"};
             marks = body_ends_;
