@@ -18,6 +18,8 @@ struct Avx2 {
     static constexpr int kDotRows = 2;
     static constexpr int kDotColumns = 3;
     static constexpr int kQ8Rows = 2;
+    static constexpr int kTileQueries = 2;
+    static constexpr int kTileKeys = 2;
     static constexpr std::int32_t kSignedBias = 0;
     static constexpr bool kSumsPairs = true;
 

@@ -13,6 +13,8 @@ struct Isa512 : Avx512 {
     static constexpr int kDotRows = 4;
     static constexpr int kDotColumns = 6;
     static constexpr int kQ8Rows = 4;
+    static constexpr int kTileQueries = 4;
+    static constexpr int kTileKeys = 4;
     static constexpr std::int32_t kSignedBias = 128;
     static constexpr bool kSumsPairs = false;
 

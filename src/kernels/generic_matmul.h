@@ -5,6 +5,7 @@
 // dot of a block is exact and the blocks are added in order, as in the reference.
 #pragma once
 
+#include "generic_attention.h"
 #include "generic_blocks.h"
 
 namespace cairn::kernels::detail {

@@ -389,11 +389,13 @@ TEST(Isas, FloatProductsAreBitEqualOnVectorIsas) {
         gemm_f32(nullptr, Op::kNone, Op::kTransposed, m, n, k, 1, x.data(), k, w.data(), k, 0,
                  y.data(), n);
         all.insert(all.end(), y.begin(), y.end());
-        const AttentionData d = attention_data(6, 2, 48, 100);
-        Floats out(d.q.size());
-        const AttentionRow row{d.q.data(), d.k.data(), d.v.data(), out.data(), d.positions};
-        attention(nullptr, &row, 1, d.shape);
-        all.insert(all.end(), out.begin(), out.end());
+        for (const std::int64_t kv_heads : {1, 2, 4}) {
+            const AttentionData d = attention_data(4, kv_heads, 88, 100);
+            Floats out(d.q.size());
+            const AttentionRow row{d.q.data(), d.k.data(), d.v.data(), out.data(), d.positions};
+            attention(nullptr, &row, 1, d.shape);
+            all.insert(all.end(), out.begin(), out.end());
+        }
         results.push_back(all);
     }
     detail::use_isa(before);
@@ -646,23 +648,32 @@ TEST_P(Kernels, AttentionKnowsSinksCapsAndSharedValues) {
     }
     EXPECT_LT(nmse(out, expected), 1e-11);
 }
+// Whatever rows and heads share a tile: rows of one prompt, then of another with its own cache.
 TEST_P(Kernels, AttentionRowDoesNotDependOnBatchOrThreads) {
-    const AttentionData d = attention_data(8, 4, 32, 150);
-    const auto width = static_cast<std::int64_t>(d.q.size());
-    Floats batch(d.q.size() * 10);
-    std::vector<AttentionRow> rows;
-    for (std::int64_t i = 0; i < 10; ++i) {
-        rows.push_back(
-            {d.q.data(), d.k.data(), d.v.data(), batch.data() + i * width, 15 * (i + 1)});
-    }
-    ThreadPool pool(3);
-    attention(&pool, rows.data(), 10, d.shape);
-    for (std::int64_t i = 0; i < 10; ++i) {
-        Floats alone(d.q.size());
-        AttentionRow row = rows[static_cast<std::size_t>(i)];
-        row.out = alone.data();
-        attention(nullptr, &row, 1, d.shape);
-        EXPECT_TRUE(std::equal(alone.begin(), alone.end(), batch.begin() + i * width));
+    const std::int64_t shapes[][2] = {{8, 4}, {6, 2}, {5, 1}, {4, 4}, {40, 1}};
+    for (const auto& [heads, kv_heads] : shapes) {
+        const AttentionData d = attention_data(heads, kv_heads, 80, 150);
+        const Floats other = random_floats(std::ssize(d.k), 23);
+        const auto width = std::ssize(d.q);
+        Floats batch(d.q.size() * 20);
+        std::vector<AttentionRow> rows;
+        for (std::int64_t i = 0; i < 20; ++i) {
+            const Floats& keys = i < 13 ? d.k : other;
+            rows.push_back({d.q.data(), keys.data(), d.v.data(), batch.data() + i * width,
+                            i < 13 ? 55 + i : 7 * (i + 1)});
+        }
+        ThreadPool pool(3);
+        for (ThreadPool* threads : {&pool, static_cast<ThreadPool*>(nullptr)}) {
+            attention(threads, rows.data(), 20, d.shape);
+            for (std::int64_t i = 0; i < 20; ++i) {
+                Floats alone(d.q.size());
+                AttentionRow row = rows[static_cast<std::size_t>(i)];
+                row.out = alone.data();
+                attention(nullptr, &row, 1, d.shape);
+                EXPECT_TRUE(std::equal(alone.begin(), alone.end(), batch.begin() + i * width))
+                    << heads << " heads over " << kv_heads << ", row " << i;
+            }
+        }
     }
 }
 

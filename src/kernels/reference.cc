@@ -239,50 +239,51 @@ void rope_halves(float* x, const float* cosines, const float* sines, std::int64_
         rope_pair(x[i], x[i + pairs], cosines[i], sines[i]);
 }
 
-/// out[g] = sum over p of softmax(scale * query[g] . keys[p]) * values[p], for the query heads g of
-/// one kv head; the sum runs over blocks of 64 positions with a running maximum, so that no scratch
-/// memory grows with the context.
-void attention(const AttentionArgs& a) {
+/// out = sum over p of softmax(scale * query . keys[p]) * values[p]; the sum runs over blocks of 64
+/// positions with a running maximum, so that no scratch memory grows with the context.
+void attend(const AttentionArgs& a, const AttentionQuery& one) {
     constexpr std::int64_t kBlock = 64;
-    for (std::int64_t g = 0; g < a.group; ++g) {
-        const float* query = a.query + g * a.head_width;
-        float* out = a.out + g * a.value_width;
-        std::memset(out, 0, static_cast<std::size_t>(a.value_width) * sizeof(float));
-        // A sink is a position that has been seen already and whose value is zero.
-        float top = a.sinks == nullptr ? -std::numeric_limits<float>::infinity() : a.sinks[g];
-        float total = a.sinks == nullptr ? 0 : 1;
-        for (std::int64_t begin = 0; begin < a.positions; begin += kBlock) {
-            const std::int64_t count = a.positions - begin < kBlock ? a.positions - begin : kBlock;
-            float score[kBlock];
-            for (std::int64_t p = 0; p < count; ++p) {
-                const float* key = a.keys + (begin + p) * a.key_stride;
-                float lane[kLanes] = {};
-                for (std::int64_t i = 0; i < a.head_width; ++i)
-                    lane[i % kLanes] += query[i] * key[i];
-                score[p] = sum_lanes(lane) * a.scale;
-                if (a.softcap == 0) continue;
-                const float e = exp_one(score[p] * (2.0F / a.softcap));
-                score[p] = (1.0F - 2.0F / (e + 1.0F)) * a.softcap;  // softcap * tanh
-            }
-            const float block_top = maximum(score, count);
-            const float new_top = block_top > top ? block_top : top;
-            const float shrink = exp_one(top - new_top);
-            top = new_top;
-            total *= shrink;
-            for (std::int64_t i = 0; i < a.value_width; ++i)
-                out[i] *= shrink;
-            for (std::int64_t p = 0; p < count; ++p) {
-                const float weight = exp_one(score[p] - top);
-                const float* value = a.values + (begin + p) * a.value_stride;
-                total += weight;
-                for (std::int64_t i = 0; i < a.value_width; ++i)
-                    out[i] += weight * value[i];
-            }
+    float* out = one.out;
+    std::memset(out, 0, static_cast<std::size_t>(a.value_width) * sizeof(float));
+    // A sink is a position that has been seen already and whose value is zero.
+    float top = one.sink == nullptr ? -std::numeric_limits<float>::infinity() : *one.sink;
+    float total = one.sink == nullptr ? 0 : 1;
+    for (std::int64_t begin = 0; begin < one.positions; begin += kBlock) {
+        const std::int64_t count = one.positions - begin < kBlock ? one.positions - begin : kBlock;
+        float score[kBlock];
+        for (std::int64_t p = 0; p < count; ++p) {
+            const float* key = a.keys + (begin + p) * a.key_stride;
+            float lane[kLanes] = {};
+            for (std::int64_t i = 0; i < a.head_width; ++i)
+                lane[i % kLanes] += one.query[i] * key[i];
+            score[p] = sum_lanes(lane) * a.scale;
+            if (a.softcap == 0) continue;
+            const float e = exp_one(score[p] * (2.0F / a.softcap));
+            score[p] = (1.0F - 2.0F / (e + 1.0F)) * a.softcap;  // softcap * tanh
         }
-        const float inverse = 1.0F / total;
+        const float block_top = maximum(score, count);
+        const float new_top = block_top > top ? block_top : top;
+        const float shrink = exp_one(top - new_top);
+        top = new_top;
+        total *= shrink;
         for (std::int64_t i = 0; i < a.value_width; ++i)
-            out[i] *= inverse;
+            out[i] *= shrink;
+        for (std::int64_t p = 0; p < count; ++p) {
+            const float weight = exp_one(score[p] - top);
+            const float* value = a.values + (begin + p) * a.value_stride;
+            total += weight;
+            for (std::int64_t i = 0; i < a.value_width; ++i)
+                out[i] += weight * value[i];
+        }
     }
+    const float inverse = 1.0F / total;
+    for (std::int64_t i = 0; i < a.value_width; ++i)
+        out[i] *= inverse;
+}
+
+void attention(const AttentionArgs& a) {
+    for (std::int64_t q = 0; q < a.count; ++q)
+        attend(a, a.queries[q]);
 }
 
 /// 64 independent chains of multiply and add on registers as wide as the baseline has.

@@ -104,44 +104,94 @@ void rope(float* x, const float* cosines, const float* sines, std::int64_t heads
         turn(x + h * head_width, cosines, sines, rotary_width / 2);
 }
 
+namespace {
+
+/// Gathers the queries of one kv head that read the same keys and values, and runs them when there
+/// are enough or when the next ones read others.
+class QueryTile {
+  public:
+    QueryTile(const AttentionShape& shape, std::int64_t kv_head) : shape_(shape) {
+        const std::int64_t values = shape.value_width != 0 ? shape.value_width : shape.head_width;
+        key_offset_ = kv_head * shape.head_width;
+        value_offset_ = kv_head * values;
+        args_ = {
+            .queries = queries_,
+            .count = 0,
+            .keys = nullptr,
+            .values = nullptr,
+            .head_width = shape.head_width,
+            .value_width = values,
+            .key_stride =
+                shape.key_stride != 0 ? shape.key_stride : shape.kv_heads * shape.head_width,
+            .value_stride = shape.value_stride != 0 ? shape.value_stride : shape.kv_heads * values,
+            .scale = shape.scale,
+            .softcap = shape.softcap};
+    }
+
+    void add(const AttentionRow& row, std::int64_t head) {
+        const float* keys = row.keys + key_offset_;
+        const float* values = row.values + value_offset_;
+        if (args_.count == detail::kAttentionQueries || keys != args_.keys ||
+            values != args_.values) {
+            run();
+        }
+        args_.keys = keys;
+        args_.values = values;
+        queries_[args_.count++] = {.query = row.query + head * args_.head_width,
+                                   .out = row.out + head * args_.value_width,
+                                   .positions = row.positions,
+                                   .sink = shape_.sinks == nullptr ? nullptr : shape_.sinks + head};
+    }
+
+    void run() {
+        if (args_.count > 0) detail::active_table().attention(args_);
+        args_.count = 0;
+    }
+
+  private:
+    const AttentionShape& shape_;
+    std::int64_t key_offset_, value_offset_;
+    detail::AttentionQuery queries_[detail::kAttentionQueries];
+    detail::AttentionArgs args_;
+};
+
+}  // namespace
+
 void attention(ThreadPool* pool, const AttentionRow* rows, std::int64_t row_count,
                const AttentionShape& shape) noexcept {
-    const auto& table = active_table();
     const std::int64_t group = shape.heads / shape.kv_heads;
-    const std::int64_t value_width = shape.value_width != 0 ? shape.value_width : shape.head_width;
-    const std::int64_t key_stride =
-        shape.key_stride != 0 ? shape.key_stride : shape.kv_heads * shape.head_width;
-    const std::int64_t value_stride =
-        shape.value_stride != 0 ? shape.value_stride : shape.kv_heads * value_width;
     std::int64_t positions = 0;
     for (std::int64_t r = 0; r < row_count; ++r)
         positions += rows[r].positions;
     const bool small = positions * shape.heads * shape.head_width < kGrainElements;
-    // Query heads are computed one by one, so cutting a group among threads changes no bit.
-    const bool few = row_count * shape.kv_heads < 2 * detail::pool_size(pool);
-    const std::int64_t heads_per_job = few ? 1 : group;
-    const std::int64_t jobs_per_row = shape.heads / heads_per_job;
+    // A job is a run of rows and a part of the heads of one kv head: as many queries as a tile
+    // takes while every thread has enough jobs, fewer heads when there are few rows. No bit of a
+    // query depends on how it is cut.
+    const std::int64_t threads = detail::pool_size(pool);
+    const std::int64_t pairs = row_count * shape.kv_heads;
+    const std::int64_t rows_per_job =
+        std::clamp(pairs / (4 * threads), std::int64_t{1},
+                   std::max(std::int64_t{1}, detail::kAttentionQueries / group));
+    const std::int64_t head_parts = std::min(group, detail::ceil_div(threads, pairs));
+    const std::int64_t heads_per_job = detail::ceil_div(group, head_parts);
+    const std::int64_t row_runs = detail::ceil_div(row_count, rows_per_job);
     const auto work = [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t job = begin; job < end; ++job) {
-            const AttentionRow& row = rows[job / jobs_per_row];
-            const std::int64_t head = job % jobs_per_row * heads_per_job;
-            const std::int64_t kv_head = head / group;
-            table.attention({.query = row.query + head * shape.head_width,
-                             .keys = row.keys + kv_head * shape.head_width,
-                             .values = row.values + kv_head * value_width,
-                             .out = row.out + head * value_width,
-                             .group = heads_per_job,
-                             .head_width = shape.head_width,
-                             .value_width = value_width,
-                             .positions = row.positions,
-                             .key_stride = key_stride,
-                             .value_stride = value_stride,
-                             .scale = shape.scale,
-                             .softcap = shape.softcap,
-                             .sinks = shape.sinks == nullptr ? nullptr : shape.sinks + head});
+            const std::int64_t kv_head = job / head_parts % shape.kv_heads;
+            const std::int64_t first_head = kv_head * group + job % head_parts * heads_per_job;
+            const std::int64_t last_head =
+                std::min(first_head + heads_per_job, (kv_head + 1) * group);
+            const std::int64_t first_row = job / head_parts / shape.kv_heads * rows_per_job;
+            const std::int64_t last_row = std::min(first_row + rows_per_job, row_count);
+            QueryTile tile(shape, kv_head);
+            for (std::int64_t r = first_row; r < last_row; ++r) {
+                for (std::int64_t head = first_head; head < last_head; ++head)
+                    tile.add(rows[r], head);
+            }
+            tile.run();
         }
     };
-    for_range(small ? nullptr : pool, row_count * jobs_per_row, 1, work);
+    for_range(small ? nullptr : pool, row_runs * shape.kv_heads * head_parts, 1, work);
 }
 
 }  // namespace cairn::kernels

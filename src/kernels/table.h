@@ -56,15 +56,24 @@ struct GemmKernel {
     void (*end)();
 };
 
+/// One head of one row.
+struct AttentionQuery {
+    const float* query;  ///< [head_width]
+    float* out;          ///< [value_width]
+    std::int64_t positions;
+    const float* sink;  ///< or null
+};
+inline constexpr std::int64_t kAttentionQueries = 16;
+
+/// Queries that read the same keys and values.
 struct AttentionArgs {
-    const float* query;  ///< [group, head_width] of one kv head
+    const AttentionQuery* queries;
+    std::int64_t count;  ///< at most kAttentionQueries
     const float* keys;   ///< first position of this kv head
     const float* values;
-    float* out;  ///< [group, value_width]
-    std::int64_t group, head_width, value_width, positions, key_stride, value_stride;
+    std::int64_t head_width, value_width, key_stride, value_stride;
     float scale;
-    float softcap;       ///< 0: none
-    const float* sinks;  ///< [group], or null
+    float softcap;  ///< 0: none
 };
 
 /// Peak measurements: returns the number of operations that were done (a multiply-add counts two).
