@@ -9,8 +9,8 @@
 #include <zstd.h>
 
 #include <cerrno>
+#include <memory>
 #include <string_view>
-#include <vector>
 
 namespace cairn::format {
 namespace {
@@ -32,18 +32,18 @@ struct LineReader::State {
     std::uint64_t bytes_total = 0;
     std::unique_ptr<ZSTD_DStream, FreeStream> stream;  // null: plain file
     bool frame_open = false;                           // a zstd frame waits for more bytes
-    std::vector<char> packed;
+    std::unique_ptr<char[]> packed;  // of kBufferBytes, as the next one
     ZSTD_inBuffer input{nullptr, 0, 0};
-    std::vector<char> buffer;
+    std::unique_ptr<char[]> buffer;
     std::string_view left;  // unread part of buffer
 
     ~State() {
         if (file >= 0) ::close(file);
     }
 
-    Result<std::size_t> read_file(std::vector<char>& into) {
+    Result<std::size_t> read_file(char* into) {
         for (;;) {
-            const ssize_t count = ::read(file, into.data(), into.size());
+            const ssize_t count = ::read(file, into, kBufferBytes);
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) return errno_error(name, errno);
             bytes_read += static_cast<std::uint64_t>(count);
@@ -54,20 +54,20 @@ struct LineReader::State {
     /// Fills `left`; false at the end.
     Result<bool> fill() {
         if (!stream) {
-            left = {buffer.data(), CAIRN_TRY(read_file(buffer))};
+            left = {buffer.get(), CAIRN_TRY(read_file(buffer.get()))};
             return !left.empty();
         }
         for (;;) {
             if (input.pos == input.size) {
-                input = {packed.data(), CAIRN_TRY(read_file(packed)), 0};
+                input = {packed.get(), CAIRN_TRY(read_file(packed.get())), 0};
                 if (input.size == 0 && frame_open) return damaged("the file ends inside it");
                 if (input.size == 0) return false;
             }
-            ZSTD_outBuffer output{buffer.data(), buffer.size(), 0};
+            ZSTD_outBuffer output{buffer.get(), kBufferBytes, 0};
             const std::size_t more = ZSTD_decompressStream(stream.get(), &output, &input);
             if (ZSTD_isError(more) != 0) return damaged(ZSTD_getErrorName(more));
             frame_open = more != 0;
-            left = {buffer.data(), output.pos};
+            left = {buffer.get(), output.pos};
             if (!left.empty()) return true;
         }
     }
@@ -94,9 +94,10 @@ Result<LineReader> LineReader::open(const std::filesystem::path& path,
     struct stat status = {};
     if (::fstat(state->file, &status) != 0) return errno_error(state->name, errno);
     state->bytes_total = static_cast<std::uint64_t>(status.st_size);
-    state->buffer.resize(kBufferBytes);
+    // Not cleared: a small file touches little of it.
+    state->buffer = std::make_unique_for_overwrite<char[]>(kBufferBytes);
     if (path.extension() == ".zst") {
-        state->packed.resize(kBufferBytes);
+        state->packed = std::make_unique_for_overwrite<char[]>(kBufferBytes);
         state->stream.reset(ZSTD_createDStream());
         if (!state->stream)
             return make_error(Code::kExhausted, "expected memory for zstd, found none");

@@ -5,6 +5,7 @@
 #include <unicode/uniset.h>
 #include <unicode/unistr.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -515,20 +516,35 @@ class Writer {
     SplitPattern::Program& program_;
 };
 
+/// Bits of the sets change at few characters; between two of them all blocks are the same one.
 SetTable make_table(const std::vector<icu::UnicodeSet>& sets) {
-    constexpr std::size_t kBlock = SetTable::kBlock;
-    std::vector<std::uint32_t> flat(0x110000, 0);
+    constexpr UChar32 kBlock = SetTable::kBlock;
+    std::vector<std::pair<UChar32, std::uint32_t>> changes;
     for (std::size_t i = 0; i < sets.size(); ++i) {
         for (std::int32_t range = 0; range < sets[i].getRangeCount(); ++range) {
-            for (UChar32 c = sets[i].getRangeStart(range); c <= sets[i].getRangeEnd(range); ++c) {
-                flat[static_cast<std::size_t>(c)] |= 1U << i;
-            }
+            changes.emplace_back(sets[i].getRangeStart(range), 1U << i);
+            changes.emplace_back(sets[i].getRangeEnd(range) + 1, 1U << i);
         }
     }
+    std::ranges::sort(changes);
     SetTable table;
     std::map<std::vector<std::uint32_t>, std::uint16_t> known;
-    for (auto begin = flat.begin(); begin != flat.end(); begin += kBlock) {
-        std::vector<std::uint32_t> block(begin, begin + kBlock);
+    std::vector<std::uint32_t> block(SetTable::kBlock);
+    std::uint32_t bits = 0;
+    bool was_uniform = false;
+    auto change = changes.begin();
+    for (UChar32 begin = 0; begin < 0x110000; begin += kBlock) {
+        const bool uniform = change == changes.end() || change->first >= begin + kBlock;
+        if (uniform && was_uniform) {
+            table.index_.push_back(table.index_.back());
+            continue;
+        }
+        was_uniform = uniform;
+        for (UChar32 c = begin; c < begin + kBlock; ++c) {
+            for (; change != changes.end() && change->first == c; ++change)
+                bits ^= change->second;
+            block[static_cast<std::size_t>(c - begin)] = bits;
+        }
         const auto [place, fresh] = known.emplace(block, static_cast<std::uint16_t>(known.size()));
         if (fresh) table.blocks_.insert(table.blocks_.end(), block.begin(), block.end());
         table.index_.push_back(place->second);

@@ -2,6 +2,7 @@
 // Tokenizer files made to harm, and text made to be slow: each ends in a clear error or in time.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unicode/uchar.h>
 
 #include <algorithm>
 #include <functional>
@@ -10,6 +11,7 @@
 #include "cairn/base/files.h"
 #include "cairn/base/limits.h"
 #include "cairn/text/tokenizer_json.h"
+#include "cairn/text/utf8.h"
 #include "pre_tokenizer.h"
 #include "split_pattern.h"
 
@@ -209,6 +211,19 @@ TEST(HostileText, AMegabyteOfOneLetterIsOneWordInTime) {
         for (const char letter : {'e', ' ', '\n', '<'}) {
             EXPECT_FALSE(tokenizer.encode(std::string(1 << 20, letter)).size() > (1 << 20) + 1);
         }
+    }
+}
+
+// The table of sets is made of runs of equal blocks: each character must still be where it belongs.
+TEST(SplitPattern, FindsEveryCharacterBySets) {
+    const SplitPattern upper = SplitPattern::compile("\\p{Lu}|[^\\p{Lu}\\p{L}\\s]{2}").value();
+    for (char32_t c = 0x80; c < 0x110000; ++c) {
+        if (c >= 0xD800 && c < 0xE000) continue;
+        std::string text;
+        append_utf8(text, c);
+        const auto match = SplitSearch(text.size()).find(upper, text, 0);
+        EXPECT_EQ(match.begin == 0, u_charType(static_cast<UChar32>(c)) == U_UPPERCASE_LETTER)
+            << static_cast<std::uint32_t>(c);
     }
 }
 
