@@ -85,6 +85,15 @@ std::vector<TensorSpec> tensors(const ModelConfig& config) {
 
 // ---- Hugging Face directories ----
 
+/// A width or a count: from 1 to 2^20, so that products of three fit.
+Result<std::int64_t> size_of(const HfParts& parts, std::string_view key) {
+    constexpr std::int64_t kSizeMax = 1 << 20;
+    const std::int64_t found = CAIRN_TRY(parts.config.get_integer(key));
+    if (found >= 1 && found <= kSizeMax) return found;
+    return make_error(Code::kInvalid, fmt::format("config.json: {}: expected 1 to {}, found {}",
+                                                  key, kSizeMax, found));
+}
+
 /// kv_b_proj becomes what newer files hold: keys transposed, values as they are, each head apart.
 Result<bool> take_tensor(HfParts& parts, std::string_view name, const HfWeight& weight) {
     const HfTensorName parsed = parse_tensor_name(name);
@@ -92,10 +101,9 @@ Result<bool> take_tensor(HfParts& parts, std::string_view name, const HfWeight& 
     const bool plain = weight.type == TensorType::kF32 || weight.type == TensorType::kF16 ||
                        weight.type == TensorType::kBF16;
     if (parsed.place != "self_attn.kv_b_proj" || parsed.ending != "weight" || !plain) return false;
-    const auto read = [&](const char* key) { return parts.config.get_integer(key); };
-    const auto heads = static_cast<std::uint64_t>(CAIRN_TRY(read("num_attention_heads")));
-    const auto keys = static_cast<std::uint64_t>(CAIRN_TRY(read("qk_nope_head_dim")));
-    const auto values = static_cast<std::uint64_t>(CAIRN_TRY(read("v_head_dim")));
+    const auto heads = static_cast<std::uint64_t>(CAIRN_TRY(size_of(parts, "num_attention_heads")));
+    const auto keys = static_cast<std::uint64_t>(CAIRN_TRY(size_of(parts, "qk_nope_head_dim")));
+    const auto values = static_cast<std::uint64_t>(CAIRN_TRY(size_of(parts, "v_head_dim")));
     if (weight.shape.size() != 2 || weight.shape[0] != heads * (keys + values)) {
         return make_error(Code::kInvalid, fmt::format("tensor {}: expected {} rows", name,
                                                       heads * (keys + values)));
@@ -150,14 +158,14 @@ Status set_choice(HfParts& parts) {
 
 Status adjust(HfParts& parts) {
     const format::JsonConfig& config = parts.config;
-    const std::int64_t rank = CAIRN_TRY(config.get_integer("kv_lora_rank"));
-    const std::int64_t rotary = CAIRN_TRY(config.get_integer("qk_rope_head_dim"));
-    const std::int64_t plain = CAIRN_TRY(config.get_integer("qk_nope_head_dim"));
+    const std::int64_t rank = CAIRN_TRY(size_of(parts, "kv_lora_rank"));
+    const std::int64_t rotary = CAIRN_TRY(size_of(parts, "qk_rope_head_dim"));
+    const std::int64_t plain = CAIRN_TRY(size_of(parts, "qk_nope_head_dim"));
     parts.set_integer("attention.head_count_kv", 1);
     parts.set_integer("attention.key_length", rank + rotary);
     parts.set_integer("attention.value_length", rank);
     parts.set_integer("attention.key_length_mla", plain + rotary);
-    parts.set_integer("attention.value_length_mla", CAIRN_TRY(config.get_integer("v_head_dim")));
+    parts.set_integer("attention.value_length_mla", CAIRN_TRY(size_of(parts, "v_head_dim")));
     parts.set_integer("rope.dimension_count", rotary);
     CAIRN_TRY(set_choice(parts));
     if (!CAIRN_TRY(config.get_bool_or("rope_interleave", true))) return refuse("rope_interleave");

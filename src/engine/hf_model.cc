@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstring>
 #include <numbers>
+#include <utility>
 
 #include "arch.h"
 #include "cairn/base/limits.h"
@@ -102,7 +103,12 @@ Status copy_key(HfParts& parts, const HfName& name) {
     if (is_float) {
         parts.set(name.gguf, static_cast<float>(number));
     } else {
-        parts.set_integer(name.gguf, CAIRN_TRY(config.get_integer(name.hf)));
+        const std::int64_t value = CAIRN_TRY(config.get_integer(name.hf));
+        if (!std::in_range<std::uint32_t>(value)) {
+            return unsupported(
+                fmt::format("{}: expected 0 to {}, found {}", name.hf, UINT32_MAX, value));
+        }
+        parts.set_integer(name.gguf, value);
     }
     return {};
 }

@@ -207,6 +207,33 @@ TEST(HfModel, ReadsExpertsInMxfp4) {
     EXPECT_LE(error / power, 5e-4);
 }
 
+// 2^62 key rows more and as many value rows fewer: sums and sizes in memory wrap to the right ones,
+// and the copy of the rows then wrote far behind its memory.
+TEST(HfModel, RefusesSizesThatFitOnlyByWrapping) {
+    const Copy wrapped("deepseek_v3", [](nlohmann::json& config) {
+        const std::int64_t keys = config.at("qk_nope_head_dim");
+        const std::int64_t values = config.at("v_head_dim");
+        config["qk_nope_head_dim"] = keys + (1LL << 62);
+        config["v_head_dim"] = values - (1LL << 62);
+    });
+    const auto model = Model::load(wrapped.folder());
+    ASSERT_FALSE(model);
+    EXPECT_NE(model.error().message.find("qk_nope_head_dim: expected 1 to 1048576, found 4611"),
+              std::string::npos)
+        << model.error().message;
+}
+
+// 2^32 + 2 layers were read as 2.
+TEST(HfModel, RefusesCountsBeyond32Bits) {
+    const Copy large("llama3", [](nlohmann::json& config) {
+        config["num_hidden_layers"] = (1LL << 32) + config.at("num_hidden_layers").get<int>();
+    });
+    const auto model = Model::load(large.folder());
+    ASSERT_FALSE(model);
+    EXPECT_NE(model.error().message.find("num_hidden_layers: expected 0 to 4294967295"),
+              std::string::npos);
+}
+
 TEST(HfModel, WeightsStayInTheMapping) {
     const fs::path folder = fs::path(CAIRN_SOURCE_DIR) / "src/engine/testdata/arch/qwen3";
     const auto directory = format::HfDirectory::open(folder).value();

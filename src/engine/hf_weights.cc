@@ -210,6 +210,9 @@ Result<HfWeight> HfWeights::read(std::string_view name) const {
         return make_error(Code::kNotFound, fmt::format("expected tensor {} in {}, found none", name,
                                                        directory_->folder().string()));
     }
+    // An empty one can state any other sides, which loops would then walk.
+    if (std::ranges::find(tensor->shape, 0U) != tensor->shape.end())
+        return misshapen(tensor->name, "no empty side");
     if (tensor->type == SafetensorsType::kF8E4M3) return read_fp8(base, *tensor);
     const auto type = format::weight_type(tensor->type);
     if (!type) {
@@ -423,7 +426,8 @@ Result<HfWeight> HfWeights::read_packed(const std::string& base) const {
     const SafetensorsTensor& weight = *part(base, ".weight_packed");
     const SafetensorsTensor* scales = part(base, ".weight_scale");
     if (weight.type != SafetensorsType::kI32 || weight.shape.size() != 2 || scales == nullptr ||
-        scales->shape.size() != 2 || !is_float(scales->type) || scales->shape[1] == 0) {
+        scales->shape.size() != 2 || !is_float(scales->type) || scales->shape[1] == 0 ||
+        weight.bytes.empty()) {
         return misshapen(weight.name, "I32 [outputs, inputs / 8] and a matrix of scales");
     }
     const std::uint64_t outputs = weight.shape[0];

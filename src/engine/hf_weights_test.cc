@@ -145,6 +145,17 @@ TEST_F(Hostile, RefusesWhatDoesNotFit) {
                       {tensor("x_blocks", SafetensorsType::kU8, {1, 2, 15}, 30)}, "x")
                   .find("x_blocks"),
               std::string::npos);
+    // No bytes, but sides that a loop over rows and columns would never finish.
+    EXPECT_NE(message(R"({"quant_method": "fp8"})", {tensor("x.weight", f16, {0, 1ULL << 63}, 0)},
+                      "x.weight")
+                  .find("no empty side"),
+              std::string::npos);
+    EXPECT_NE(message(R"({"quant_method": "compressed-tensors", "format": "pack-quantized"})",
+                      {tensor("x.weight_packed", i32, {0, 1ULL << 60}, 0),
+                       tensor("x.weight_scale", f16, {0, 1}, 0)},
+                      "x.weight")
+                  .find("x.weight_packed"),
+              std::string::npos);
 }
 
 }  // namespace

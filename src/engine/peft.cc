@@ -91,17 +91,24 @@ Status refuse_more_than_lora(const format::JsonConfig& config) {
     return {};
 }
 
+/// Far beyond what anyone trains with; 0 would make an adapter that does nothing.
+Result<double> alpha_of(double alpha) {
+    const double size = std::fabs(alpha);
+    if (size >= 1e-6 && size <= 1e6) return alpha;
+    return invalid(fmt::format("expected a lora_alpha of size 1e-6 to 1e6, found {}", alpha));
+}
+
 Result<Settings> read_settings(const format::JsonConfig& config) {
     CAIRN_TRY(refuse_more_than_lora(config));
     Settings settings;
-    settings.alpha = CAIRN_TRY(config.get_number("lora_alpha"));
+    settings.alpha = CAIRN_TRY(alpha_of(CAIRN_TRY(config.get_number("lora_alpha"))));
     settings.root_scale = CAIRN_TRY(config.get_bool_or("use_rslora", false));
     if (config.is_object("alpha_pattern")) {
         const std::string text = config.at("alpha_pattern").dump();
         const auto patterns = CAIRN_TRY(text::parse_json(text));  // keys hold dots
         for (const auto& [module, value] : patterns.items()) {
             if (!value.is_number()) return invalid("expected numbers in alpha_pattern");
-            settings.alphas[module] = value.get<double>();
+            settings.alphas[module] = CAIRN_TRY(alpha_of(value.get<double>()));
         }
     }
     return settings;
@@ -127,14 +134,18 @@ Result<std::string> our_name(std::string_view module) {
         fmt::format("expected adapted linear layers of attention and MLP, found '{}'", module));
 }
 
+Status check_finite(std::span<const float> values, std::string_view name) {
+    if (std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) return {};
+    return invalid(fmt::format("expected finite values in '{}'", name));
+}
+
 Result<std::vector<float>> floats_of(const SafetensorsTensor& tensor) {
     const auto type = format::weight_type(tensor.type);
     if (!type || tensor.shape.size() != 2)
         return invalid(fmt::format("expected '{}' as a matrix of floats", tensor.name));
     std::vector<float> values(tensor.elements());
     kernels::dequantise_row(*type, tensor.bytes.data(), values.data(), std::ssize(values));
-    if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); }))
-        return invalid(fmt::format("expected finite values in '{}'", tensor.name));
+    CAIRN_TRY(check_finite(values, tensor.name));
     return values;
 }
 
@@ -224,6 +235,7 @@ Result<format::Adapter> read_peft(const fs::path& folder, const Model& model) {
         if (std::fabs(scale / ours - 1) > 1e-6) {
             for (float& v : pair.b)
                 v = static_cast<float>(v * (scale / ours));
+            CAIRN_TRY(check_finite(pair.b, module));
         }
         adapter.pairs.push_back(std::move(pair));
     }

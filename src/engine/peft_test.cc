@@ -95,6 +95,9 @@ TEST_F(PeftErrors, RefusesWhatIsMoreThanLora) {
     expect(R"("use_dora": true)", "use_dora");
     expect(R"("peft_type": "IA3")", "found IA3");
     expect(R"("bias": "all")", "found all");
+    // One alpha moves into the adapter, what differs into B: neither may become infinite.
+    expect(R"("alpha_pattern": {"mlp.up_proj": 0})", "lora_alpha of size 1e-6 to 1e6, found 0");
+    expect(R"("alpha_pattern": {"mlp.up_proj": 1e300})", "found 1e+300");
     const auto weights = [&](const std::string& bytes) {
         std::ofstream(folder_.path() / "adapter_model.safetensors", std::ios::binary) << bytes;
         return message(R"("bias": "none")");
