@@ -4,14 +4,17 @@
 #include "cairn/apps/assistant.h"
 
 #include <algorithm>
-#include <cmath>
+#include <set>
 
 #include "cairn/base/clock.h"
 #include "cairn/engine/quote_constraint.h"
+#include "cairn/knowledge/chunker.h"
+#include "cairn/text/chat_template.h"
 #include "cairn/text/quote_prompt.h"
 #include "cairn/text/segment.h"
 #include "cairn/text/utf8.h"
 #include "candidates.h"
+#include "evidence.h"
 #include "phrases.h"
 
 namespace cairn::apps {
@@ -22,25 +25,12 @@ using knowledge::Hit;
 constexpr std::size_t kQuestionBytesMax = 4096;  // a question, not a document
 constexpr std::size_t kSearchTermsFew = 2;       // fewer content words need the question before
 
+constexpr double kNatsPerTotal = 10;  // Candidate::total is in tenths
+constexpr double kNearLeast = 0.05;   // support from which a refusal shows what is near
+
 int content_terms(const std::vector<knowledge::QueryTerm>& terms) {
     return static_cast<int>(std::count_if(
         terms.begin(), terms.end(), [](const auto& term) { return term.weight > 0.5 * term.idf; }));
-}
-
-double gap_to_next_passage(const std::vector<Candidate>& candidates) {
-    for (const Candidate& candidate : candidates) {
-        if (candidate.chunk_id != candidates.front().chunk_id) {
-            return std::max(0.0, candidates.front().total - candidate.total);
-        }
-    }
-    return candidates.front().total;
-}
-
-/// Cosines of texts that have nothing in common and of texts that say the same, as in the search.
-double stretched(double cosine) {
-    constexpr double kNothing = 0.1;
-    constexpr double kSame = 0.7;
-    return std::clamp((cosine - kNothing) / (kSame - kNothing), 0.0, 1.0);
 }
 
 SupportFeatures features_of(const std::vector<Hit>& hits,
@@ -50,37 +40,50 @@ SupportFeatures features_of(const std::vector<Hit>& hits,
         return out;
     }
     const Candidate& best = candidates.front();
-    out.coverage = best.sentence.context;
-    out.sentence = best.sentence.score;
-    out.passage = best.passage_coverage;
-    out.gap = gap_to_next_passage(candidates);
-    out.numbers = best.sentence.numbers;
-    out.kind = best.sentence.kind;
+    out.best = evidence_of(best, known_by_meaning(hits));
+    // Where there is no other: ahead of a sentence without any evidence.
+    const auto ahead_of = [&](double total) {
+        return std::max(0.0, kNatsPerTotal * (best.total - total));
+    };
+    const auto other = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& c) {
+        return c.chunk_id != best.chunk_id;
+    });
+    out.gap = ahead_of(other != candidates.end() ? other->total : 0);
+    out.lead = ahead_of(candidates.size() > 1 ? candidates[1].total : 0);
     out.model_margin = best.model_margin;
-    out.by_meaning =
-        std::any_of(hits.begin(), hits.end(), [](const Hit& hit) { return hit.meaning != 0; });
-    out.meaning = stretched(best.sentence.meaning);
-    out.passage_meaning = stretched(best.passage_meaning);
     return out;
 }
 
-}  // namespace
-
-double support_of(const SupportFeatures& features, const AssistantSettings& settings) {
-    // Missing numbers and identifiers are never made up for by other words.
-    const double numbers = features.numbers ? 1.0 : 0.5;
-    const double lexical = 0.45 * features.coverage + 0.40 * features.sentence +
-                           0.10 * features.passage + 0.05 * std::min(1.0, 4 * features.gap);
-    // Measured in docs/lab/0002: meaning judges what words have found better than words do.
-    const double evidence = features.by_meaning
-                                ? 0.2 * features.coverage + 0.2 * features.sentence +
-                                      0.4 * features.meaning + 0.2 * features.passage_meaning
-                                : lexical;
-    // A question for a price is hardly answered by a sentence without one.
-    const double kind = 0.5 + 0.5 * features.kind;
-    const double model = settings.margin_weight * std::tanh(features.model_margin);
-    return std::clamp(numbers * kind * evidence + model, 0.0, 1.0);
+/// The best sentence of each of the nearest passages.
+std::vector<knowledge::Citation> nearest_of(const std::vector<Candidate>& candidates, int limit) {
+    std::vector<knowledge::Citation> out;
+    std::set<std::int64_t> shown;
+    for (const Candidate& candidate : candidates) {
+        if (out.size() < static_cast<std::size_t>(limit) &&
+            shown.insert(candidate.chunk_id).second) {
+            out.push_back(candidate.citation);
+        }
+    }
+    return out;
 }
+
+std::string numbered(const std::vector<knowledge::Citation>& citations) {
+    std::string out;
+    for (std::size_t i = 0; i < citations.size(); ++i) {
+        out += "\n[" + std::to_string(i + 1) + "] \"" + citations[i].quote + "\" (" +
+               citations[i].path + ")";
+    }
+    return out;
+}
+
+void add(const engine::Usage& more, engine::Usage& sum) {
+    sum.input_tokens += more.input_tokens;
+    sum.cached_tokens += more.cached_tokens;
+    sum.output_tokens += more.output_tokens;
+    sum.engine_ms += more.engine_ms;
+}
+
+}  // namespace
 
 Assistant::Assistant(knowledge::Index index, std::shared_ptr<engine::Scheduler> scheduler,
                      std::shared_ptr<const engine::Adapter> adapter, AssistantSettings settings)
@@ -144,7 +147,7 @@ Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
         }
     }
     const engine::ScoreResult result = CAIRN_TRY(scheduler_->score(std::move(score)));
-    answer.usage = answer.computed = result.usage;
+    add(result.usage, answer.computed);
     answer.cancelled = result.cancelled;
     if (result.cancelled) return {};
     const double refusal = result.scores.front().mean_logprob;
@@ -166,6 +169,48 @@ Status Assistant::rank(const AssistantRequest& request, Answer& answer) {
     return {};
 }
 
+/// Mean log-probability of the question behind the sentence, or behind none.
+Result<double> Assistant::question_logprob(const AssistantRequest& request,
+                                           const Candidate* candidate, Answer& answer) {
+    const engine::Model& model = *scheduler_->model();
+    std::string text;
+    if (candidate != nullptr) {
+        const knowledge::Citation& place = candidate->citation;
+        text = knowledge::join_headings(place.title, place.heading_path) + "\n\"" + place.quote +
+               "\"\n\n";
+    }
+    text += candidate == nullptr
+                ? "Write a short question that an employee would ask."
+                : "Write a short question that an employee would ask and that this text answers.";
+    const text::ChatMessage messages[] = {{"user", text}};
+    engine::ScoreRequest score;
+    score.prompt = CAIRN_TRY(text::render_chat(model.tokenizer(), messages, true)).ids;
+    score.candidates = {answer.trace.search_text};
+    score.adapter = adapter_;
+    score.cache_salt = request.tenant;
+    score.keep_going = request.keep_going;
+    const engine::ScoreResult result = CAIRN_TRY(scheduler_->score(std::move(score)));
+    add(result.usage, answer.computed);
+    answer.cancelled = result.cancelled;
+    return result.cancelled ? 0 : result.scores.front().mean_logprob;
+}
+
+Status Assistant::read(const AssistantRequest& request, Answer& answer) {
+    Trace& trace = answer.trace;
+    const bool asked =
+        scheduler_ != nullptr && settings_.reading_weight > 0 && scheduler_->model()->has_chat();
+    if (!asked || trace.candidates.empty()) return {};
+    const double unread = CAIRN_TRY(question_logprob(request, nullptr, answer));
+    for (Candidate& candidate : trace.candidates) {
+        if (answer.cancelled) return {};
+        candidate.reading = CAIRN_TRY(question_logprob(request, &candidate, answer)) - unread;
+        candidate.total += settings_.reading_weight * candidate.reading;
+    }
+    std::stable_sort(trace.candidates.begin(), trace.candidates.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.total > b.total; });
+    return {};
+}
+
 void Assistant::decide(const AssistantRequest& request, Answer& answer) const {
     Trace& trace = answer.trace;
     trace.features = features_of(trace.hits, trace.candidates);
@@ -176,7 +221,13 @@ void Assistant::decide(const AssistantRequest& request, Answer& answer) const {
     answer.refused = nothing || answer.support < settings_.threshold;
     std::vector<std::string> pieces;
     if (answer.refused) {
-        pieces.emplace_back(refusal_text(answer.language));
+        // Where nothing is near, three far passages would only be noise.
+        if (answer.support >= kNearLeast) {
+            answer.nearest = nearest_of(trace.candidates, settings_.nearest);
+        }
+        pieces.emplace_back(answer.nearest.empty() ? refusal_text(answer.language)
+                                                   : unsure_text(answer.language));
+        pieces.push_back(numbered(answer.nearest));
     } else {
         answer.quotes.push_back(trace.candidates.front().citation);
         pieces.push_back(std::string(lead_in(answer.language)) + " ");
@@ -226,7 +277,9 @@ Result<Answer> Assistant::answer(const AssistantRequest& request) {
     if (!answer.cancelled) {
         CAIRN_TRY(settings_.write && scheduler_ != nullptr ? write(request, answer)
                                                            : rank(request, answer));
+        if (!answer.cancelled) CAIRN_TRY(read(request, answer));
     }
+    answer.usage = answer.computed;
     answer.trace.model_ms = 1000 * (now_seconds() - asked);
     if (!answer.cancelled) decide(request, answer);
     count_tokens(request, answer);

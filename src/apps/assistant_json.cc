@@ -31,6 +31,7 @@ nlohmann::json trace_json(const Trace& trace) {
     for (const Candidate& candidate : trace.candidates) {
         nlohmann::json entry = to_json(candidate.citation);
         entry["lexical"] = candidate.lexical;
+        entry["reading"] = candidate.reading;
         entry["model_logprob"] = candidate.model_logprob;
         entry["total"] = candidate.total;
         candidates.push_back(std::move(entry));
@@ -43,16 +44,19 @@ nlohmann::json trace_json(const Trace& trace) {
             {"retrieve_ms", trace.retrieve_ms},
             {"model_ms", trace.model_ms},
             {"features",
-             {{"coverage", f.coverage},
-              {"sentence", f.sentence},
-              {"passage", f.passage},
+             {{"coverage", f.best.coverage},
+              {"context", f.best.context},
+              {"pairs", f.best.pairs},
+              {"kind", f.best.kind},
+              {"numbers", f.best.numbers},
+              {"passage", f.best.passage},
+              {"words", f.best.words},
+              {"by_meaning", f.best.by_meaning},
+              {"meaning", f.best.meaning},
+              {"passage_meaning", f.best.passage_meaning},
               {"gap", f.gap},
-              {"numbers", f.numbers},
-              {"kind", f.kind},
-              {"model_margin", f.model_margin},
-              {"by_meaning", f.by_meaning},
-              {"meaning", f.meaning},
-              {"passage_meaning", f.passage_meaning}}}};
+              {"lead", f.lead},
+              {"model_margin", f.model_margin}}}};
 }
 
 Status read_number(const nlohmann::json& value, const char* key, double low, double high,
@@ -82,20 +86,34 @@ nlohmann::json to_json(const AssistantSettings& settings) {
             {"prompt_passages", settings.prompt_passages},
             {"lexical_weight", settings.lexical_weight},
             {"model_weight", settings.model_weight},
+            {"reading_weight", settings.reading_weight},
             {"margin_weight", settings.margin_weight},
             {"write", settings.write},
+            {"nearest", settings.nearest},
+            {"evidence", kEvidenceVersion},
             {"threshold", settings.threshold}};
 }
 
 Result<AssistantSettings> settings_from_json(const nlohmann::json& value) {
     AssistantSettings out;
+    const double version = CAIRN_TRY(text::get_double_or(value, "evidence", 1));
+    if (version != kEvidenceVersion) {
+        return make_error(Code::kUnsupported,
+                          "assistant settings: their threshold was chosen by another measure of "
+                          "evidence than this program has",
+                          "run `cairn up` to measure and release again");
+    }
     CAIRN_TRY(read_count(value, "passages", out.passages));
     CAIRN_TRY(read_count(value, "candidates", out.candidates));
     CAIRN_TRY(read_count(value, "prompt_passages", out.prompt_passages));
     CAIRN_TRY(read_number(value, "lexical_weight", 0, 100, out.lexical_weight));
     CAIRN_TRY(read_number(value, "model_weight", 0, 100, out.model_weight));
+    CAIRN_TRY(read_number(value, "reading_weight", 0, 100, out.reading_weight));
     CAIRN_TRY(read_number(value, "margin_weight", 0, 1, out.margin_weight));
     CAIRN_TRY(read_number(value, "threshold", 0, 1, out.threshold));
+    double nearest = out.nearest;
+    CAIRN_TRY(read_number(value, "nearest", 0, 16, nearest));
+    out.nearest = static_cast<int>(nearest);
     out.write = CAIRN_TRY(text::get_bool_or(value, "write", out.write));
     return out;
 }
@@ -116,8 +134,13 @@ nlohmann::json to_json(const Answer& answer, bool with_trace) {
     for (const knowledge::Citation& quote : answer.quotes) {
         quotes.push_back(to_json(quote));
     }
+    nlohmann::json nearest = nlohmann::json::array();
+    for (const knowledge::Citation& near : answer.nearest) {
+        nearest.push_back(to_json(near));
+    }
     nlohmann::json out = {{"text", answer.text},
                           {"quotes", quotes},
+                          {"nearest", nearest},
                           {"refused", answer.refused},
                           {"support", answer.support},
                           {"threshold", answer.threshold},

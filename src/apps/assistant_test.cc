@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "../engine/test_model.h"
 #include "cairn/apps/calibrate.h"
@@ -250,21 +251,97 @@ TEST_F(AssistantTest, NobodyWaitsForAnAnswer) {
     }
 }
 
-TEST(Support, MeaningJudgesWhatWordsFound) {
-    SupportFeatures few_words;
-    few_words.coverage = few_words.sentence = 0.3;
-    const double by_words = support_of(few_words, AssistantSettings());
-    few_words.by_meaning = true;
-    few_words.meaning = few_words.passage_meaning = 0.9;
-    EXPECT_GT(support_of(few_words, AssistantSettings()), by_words + 0.2);
-    SupportFeatures same_words;  // "maternity leave" beside "annual leave"
-    same_words.coverage = same_words.sentence = 0.8;
-    same_words.by_meaning = true;
-    same_words.meaning = same_words.passage_meaning = 0.2;
-    EXPECT_LT(support_of(same_words, AssistantSettings()),
-              support_of(few_words, AssistantSettings()));
-    few_words.numbers = false;
-    EXPECT_LT(support_of(few_words, AssistantSettings()), 0.5) << "a number is never made up for";
+TEST_F(AssistantTest, ARefusalShowsWhatIsNearAndStaysARefusal) {
+    AssistantSettings strict;
+    strict.threshold = 1;
+    strict.nearest = 2;
+    assistant_->set_settings(strict);
+    const Answer answer = ask("By when must carried days of annual leave be taken?");
+    EXPECT_TRUE(answer.refused);
+    EXPECT_TRUE(answer.quotes.empty());
+    ASSERT_FALSE(answer.nearest.empty());
+    ASSERT_LE(answer.nearest.size(), 2u);
+    EXPECT_EQ(answer.nearest[0].path, "leave.md");
+    EXPECT_TRUE(answer.text.starts_with(unsure_text("en"))) << answer.text;
+    EXPECT_NE(answer.text.find("\n[1] \"" + answer.nearest[0].quote + "\" (leave.md)"),
+              std::string::npos);
+    std::set<std::string> passages;
+    for (const knowledge::Citation& near : answer.nearest) {
+        EXPECT_TRUE(passages.insert(near.document_id).second) << "one sentence a passage";
+    }
+    strict.nearest = 0;
+    assistant_->set_settings(strict);
+    EXPECT_EQ(ask("By when must carried days of annual leave be taken?").text, refusal_text("en"));
+    EXPECT_TRUE(ask("Which football club won the national championship?").nearest.empty())
+        << "nothing is near";
+}
+
+TEST_F(AssistantTest, ReadingReordersOnlyWhatIsThere) {
+    engine::testing::TestModelOptions options;
+    options.context = 2048;
+    auto scheduler = std::make_shared<engine::Scheduler>(engine::testing::test_model(options));
+    ASSERT_TRUE(scheduler->model()->has_chat());
+    AssistantSettings settings;
+    settings.model_weight = settings.margin_weight = settings.threshold = 0;
+    Assistant by_words(std::move(*knowledge::Index::open(*database_)), scheduler, nullptr,
+                       settings);
+    settings.reading_weight = 0.2;
+    Assistant reading(std::move(*knowledge::Index::open(*database_)), scheduler, nullptr, settings);
+    AssistantRequest request;
+    request.question = "How many working days of annual leave, and when are carried days due?";
+    const auto before = by_words.answer(request);
+    const auto after = reading.answer(request);
+    ASSERT_TRUE(before && after) << after.error().to_string();
+    EXPECT_EQ(before->computed.input_tokens, 0);
+    EXPECT_GT(after->computed.input_tokens, 0) << "what was read is told";
+    std::set<std::string> offered, ordered;
+    for (const Candidate& candidate : before->trace.candidates)
+        offered.insert(candidate.citation.quote);
+    double last = 1e9;
+    for (const Candidate& candidate : after->trace.candidates) {
+        ordered.insert(candidate.citation.quote);
+        EXPECT_NE(candidate.reading, 0);
+        EXPECT_NEAR(candidate.total, candidate.lexical + 0.2 * candidate.reading, 1e-9);
+        EXPECT_LE(candidate.total, last);
+        last = candidate.total;
+    }
+    EXPECT_EQ(offered, ordered);
+    EXPECT_EQ(reading.answer(request)->text, after->text);
+    int asked = 0;
+    request.keep_going = [&] { return ++asked < 5; };
+    const auto left = reading.answer(request);
+    ASSERT_TRUE(left);
+    EXPECT_TRUE(left->cancelled);
+    EXPECT_TRUE(left->text.empty());
+}
+
+TEST(Support, IsAProbabilityThatEvidenceRaises) {
+    for (const bool by_meaning : {false, true}) {
+        SupportFeatures some;
+        some.best.by_meaning = by_meaning;
+        some.best.context = some.best.words = 0.4;
+        const double support = support_of(some, AssistantSettings());
+        EXPECT_GT(support, 0);
+        EXPECT_LT(support, 0.5) << "a few common words are no answer";
+        SupportFeatures more = some;
+        more.gap = more.lead = 2;
+        EXPECT_GT(support_of(more, AssistantSettings()), support) << "it stands out";
+        more = some;
+        more.best.numbers = false;
+        EXPECT_LT(support_of(more, AssistantSettings()), support) << "a number is missing";
+        more = some;
+        more.best.kind = 0;
+        EXPECT_LT(support_of(more, AssistantSettings()), support) << "no price where one is asked";
+        more = some;
+        more.model_margin = 3;
+        EXPECT_GT(support_of(more, AssistantSettings()), support) << "the model prefers the quote";
+    }
+    SupportFeatures near;
+    near.best.by_meaning = true;
+    near.best.context = 0.4;
+    const double far = support_of(near, AssistantSettings());
+    near.best.meaning = near.best.passage_meaning = 1;
+    EXPECT_GT(support_of(near, AssistantSettings()), far);
 }
 
 TEST(AssistantSettings, TravelAsJson) {
@@ -272,13 +349,21 @@ TEST(AssistantSettings, TravelAsJson) {
     settings.threshold = 0.61;
     settings.passages = 6;
     settings.write = true;
+    settings.reading_weight = 0.3;
+    settings.nearest = 5;
     auto back = settings_from_json(to_json(settings));
     ASSERT_TRUE(back) << back.error().to_string();
     EXPECT_EQ(back->threshold, 0.61);
     EXPECT_EQ(back->passages, 6);
     EXPECT_TRUE(back->write);
-    EXPECT_FALSE(settings_from_json({{"threshold", 7}}));
-    EXPECT_FALSE(settings_from_json({{"passages", "many"}}));
+    EXPECT_EQ(back->reading_weight, 0.3);
+    EXPECT_EQ(back->nearest, 5);
+    EXPECT_FALSE(settings_from_json({{"evidence", kEvidenceVersion}, {"threshold", 7}}));
+    EXPECT_FALSE(settings_from_json({{"evidence", kEvidenceVersion}, {"passages", "many"}}));
+    // A threshold of before, when the same evidence had another support, means nothing now.
+    const auto older = settings_from_json({{"threshold", 0.6}});
+    ASSERT_FALSE(older);
+    EXPECT_EQ(older.error().code, Code::kUnsupported);
 }
 
 }  // namespace

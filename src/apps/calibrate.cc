@@ -56,6 +56,7 @@ eval::Ask ask_for_evaluation(Assistant& assistant, std::vector<std::string> sour
         if (!answer.trace.candidates.empty()) {
             out.quotes.push_back(answer.trace.candidates.front().citation);
         }
+        out.nearest = answer.nearest;
         for (const knowledge::Hit& hit : answer.trace.hits) {
             out.retrieved.push_back({hit.path, hit.text});
         }

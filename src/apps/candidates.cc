@@ -8,16 +8,13 @@
 
 #include "cairn/knowledge/fts_tokenizer.h"
 #include "cairn/text/quote_prompt.h"
+#include "evidence.h"
 
 namespace cairn::apps {
 namespace {
 
 using knowledge::Hit;
 using knowledge::SentenceScore;
-
-// A sentence is judged by its own words first, then by the passage around it.
-constexpr double kSentencePart = 0.65;
-constexpr double kPassagePart = 0.35;
 
 /// The latest year that path or title names; 0: none.
 int year_of(const knowledge::Citation& citation) {
@@ -75,7 +72,7 @@ void drop_older_versions(std::string_view question, std::vector<Candidate>& cand
 
 }  // namespace
 
-Candidate make_candidate(const Hit& hit, const SentenceScore& sentence) {
+Candidate make_candidate(const Hit& hit, const SentenceScore& sentence, bool by_meaning) {
     Candidate out;
     out.citation.document_id = hit.document_id;
     out.citation.path = hit.path;
@@ -84,13 +81,19 @@ Candidate make_candidate(const Hit& hit, const SentenceScore& sentence) {
     out.citation.page = hit.page;
     out.citation.span = sentence.span;
     out.citation.quote = sentence.text;
-    out.lexical = kSentencePart * sentence.score + kPassagePart * hit.coverage;
-    out.total = out.lexical;
     out.sentence = sentence;
     out.passage_coverage = hit.coverage;
+    out.passage_words = hit.words;
     out.passage_meaning = hit.meaning;
     out.chunk_id = hit.chunk_id;
+    // Tenths, so that the model's weights are about as large as its log-probabilities.
+    out.lexical = order_score(evidence_of(out, by_meaning)) / 10;
+    out.total = out.lexical;
     return out;
+}
+
+bool known_by_meaning(const std::vector<Hit>& hits) {
+    return !hits.empty() && hits.front().trust > 0;
 }
 
 std::vector<Candidate> find_candidates(std::string_view question, const std::vector<Hit>& hits,
@@ -99,7 +102,7 @@ std::vector<Candidate> find_candidates(std::string_view question, const std::vec
     for (const Hit& hit : hits) {
         for (const SentenceScore& sentence : hit.sentences) {
             if (sentence.text.size() <= kQuoteBytesMax) {
-                out.push_back(make_candidate(hit, sentence));
+                out.push_back(make_candidate(hit, sentence, known_by_meaning(hits)));
             }
         }
     }

@@ -12,7 +12,11 @@ namespace cairn::apps {
 
 inline constexpr std::size_t kQuoteBytesMax = 1200;  ///< longer is a page without stops
 
-Candidate make_candidate(const knowledge::Hit& hit, const knowledge::SentenceScore& sentence);
+/// The best passage is in a language that the embedder was found to know.
+bool known_by_meaning(const std::vector<knowledge::Hit>& hits);
+
+Candidate make_candidate(const knowledge::Hit& hit, const knowledge::SentenceScore& sentence,
+                         bool by_meaning);
 
 /// Sentences of all hits, best first, each text once, no outdated versions.
 std::vector<Candidate> find_candidates(std::string_view question,

@@ -50,7 +50,7 @@ Candidate judge(const Hit& hit, const engine::QuoteMatch& match, const Trace& tr
                             sentence.span.end <= scored.front().span.end;
         if (inside) scored.front().meaning = std::max(scored.front().meaning, sentence.meaning);
     }
-    return make_candidate(hit, scored.front());
+    return make_candidate(hit, scored.front(), known_by_meaning(trace.hits));
 }
 
 }  // namespace
@@ -80,7 +80,7 @@ Status Assistant::write(const AssistantRequest& request, Answer& answer) {
         generate.on_token = [&request](const engine::TokenEvent&) { return request.keep_going(); };
     }
     const engine::GenerateResult written = CAIRN_TRY(scheduler_->generate(std::move(generate)));
-    answer.usage = answer.computed = written.usage;
+    answer.computed = written.usage;
     answer.cancelled = written.finish_reason == engine::FinishReason::kCancelled;
     const auto match = constraint->match();
     if (answer.cancelled || !match) return {};

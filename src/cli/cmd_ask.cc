@@ -25,8 +25,9 @@ struct AskOptions {
 
 std::string answer_text(const apps::Answer& answer) {
     std::string text = answer.text + "\n";
-    for (std::size_t i = 0; i < answer.quotes.size(); ++i) {
-        const knowledge::Citation& quote = answer.quotes[i];
+    const auto& shown = answer.refused ? answer.nearest : answer.quotes;
+    for (std::size_t i = 0; i < shown.size(); ++i) {
+        const knowledge::Citation& quote = shown[i];
         text += fmt::format("  [{}] {}", i + 1, quote.path);
         for (const std::string& heading : quote.heading_path) {
             text += " > " + heading;

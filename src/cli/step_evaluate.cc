@@ -18,8 +18,10 @@ namespace cairn::cli {
 
 namespace {
 
-// Weights of the model's opinion beside the lexical evidence.
-constexpr double kModelWeights[] = {0.0, 0.05, 0.1, 0.2};
+// Weights of the model's opinion beside the lexical evidence: of how it would go on with a quote,
+// and of how likely a sentence makes the question.
+constexpr double kModelWeights[] = {0.0, 0.1};
+constexpr double kReadingWeights[] = {0.1, 0.3};
 constexpr const char* kBundledBase = "pebble";
 constexpr int kRepliesShown = 12;  // generated replies per model: enough for a structure share
 constexpr int kReplyTokensMax = 220;
@@ -81,24 +83,35 @@ Result<std::vector<apps::AssistantSettings>> ways_to_answer(Session& session) {
         if (weight == 0) ways.back().margin_weight = 0;
     }
     const auto scheduler = CAIRN_TRY(session.scheduler());
-    if (session.config.base_model != kBundledBase && scheduler->model()->has_chat()) {
+    if (!scheduler->model()->has_chat()) return ways;
+    for (const double weight : kReadingWeights) {
+        ways.emplace_back();
+        ways.back().model_weight = ways.back().margin_weight = 0;
+        ways.back().reading_weight = weight;
+    }
+    if (session.config.base_model != kBundledBase) {
         ways.emplace_back();
         ways.back().write = true;
     }
     return ways;
 }
 
-/// One assistant per way to answer; the suite chooses between them without looking
-/// at what it reports on.
+/// The suite chooses between the ways to answer without looking at what it reports on.
 Result<StepOutput> evaluate_qa(Session& session, const ScenarioConfig& scenario,
                                const std::string& index_digest,
                                const std::vector<eval::QaQuestion>& questions) {
     if (questions.empty()) return nothing_to_measure(session, scenario);
-    std::vector<std::shared_ptr<apps::Assistant>> assistants;
+    std::vector<apps::AssistantSettings> ways = CAIRN_TRY(ways_to_answer(session));
+    // One assistant for all ways: what the embedder makes of the passages is kept between them.
+    const auto assistant = CAIRN_TRY(open_assistant(session, index_digest, ways.front()));
+    const eval::Ask ask = apps::ask_for_evaluation(*assistant, scenario.sources);
     std::vector<eval::Ask> variants;
-    for (const apps::AssistantSettings& settings : CAIRN_TRY(ways_to_answer(session))) {
-        assistants.push_back(CAIRN_TRY(open_assistant(session, index_digest, settings)));
-        variants.push_back(apps::ask_for_evaluation(*assistants.back(), scenario.sources));
+    for (apps::AssistantSettings& settings : ways) {
+        settings.threshold = 1;  // what a refusal would show is wanted for every question
+        variants.push_back([&](const eval::QaQuestion& question) {
+            assistant->set_settings(settings);
+            return ask(question);
+        });
     }
     eval::QaOptions options;
     options.gate = scenario.gate;
@@ -107,8 +120,7 @@ Result<StepOutput> evaluate_qa(Session& session, const ScenarioConfig& scenario,
     const eval::QaReport report =
         CAIRN_TRY(eval::run_qa_suite(questions, variants, options, &progress));
     progress.finish();
-    apps::AssistantSettings settings =
-        assistants.at(static_cast<std::size_t>(report.variant))->settings();
+    apps::AssistantSettings settings = ways.at(static_cast<std::size_t>(report.variant));
     settings.threshold = report.threshold;
     StepOutput output;
     output.report = eval::to_json(report);
@@ -193,6 +205,7 @@ Result<StepResult> run_evaluate(Session& session, const ScenarioConfig* scenario
     input.parameters = {{"wrong_max", scenario->gate.wrong_max},
                         {"recall_min", scenario->gate.recall_min},
                         {"improvement_min", scenario->gate.improvement_min}};
+    if (scenario->kind == ScenarioKind::kQa) input.parameters["evidence"] = apps::kEvidenceVersion;
     std::function<Result<StepOutput>()> work;
     if (scenario->kind == ScenarioKind::kQa) {
         const std::string index = CAIRN_TRY(stored_output(session, "index")).digest;

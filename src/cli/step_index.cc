@@ -27,6 +27,13 @@ void describe(const knowledge::DenseReport& dense, StepOutput& output) {
     output.report["embedded"] = dense.embedded;
     output.report["tokens_embedded"] = dense.tokens;
     output.summary += fmt::format(", {} vectors ({} new)", dense.vectors, dense.embedded);
+    for (const knowledge::MeaningTrust& trust : dense.trust) {
+        output.report["meaning_trust"][trust.language] = {{"weight", trust.weight},
+                                                          {"passages", trust.samples},
+                                                          {"found_by_words", trust.words},
+                                                          {"found_by_both", trust.joined}};
+        output.summary += fmt::format(", meaning counts {} in {}", trust.weight, trust.language);
+    }
     if (dense.cut == 0) return;
     output.report["chunks_cut"] = dense.cut;
     output.summary +=
@@ -42,7 +49,8 @@ Result<StepResult> run_index(Session& session, const ScenarioConfig*) {
     input.inputs.push_back({"clean", CAIRN_TRY(stored_output(session, "clean")).digest});
     const knowledge::SearchModels models = CAIRN_TRY(search_models(session));
     if (models.any()) {
-        input.parameters = {{"embedder", models.embedder_identity},
+        input.parameters = {{"dense_method", 2},
+                            {"embedder", models.embedder_identity},
                             {"reranker", models.reranker_identity}};
     }
     knowledge::IndexFiles files = index_files(session);

@@ -67,6 +67,7 @@ void add_figures(const QaReport& report, HtmlReport& page) {
         bar("wrong answer", report.wrong, Tone::kBad),
         bar("answerable: right", report.answered_right, Tone::kGood),
         bar("answerable: refused", report.refused_answerable, Tone::kWarn),
+        bar("of these, evidence shown", report.refused_near, Tone::kNeutral),
         bar("unanswerable: refused", report.refused_unanswerable, Tone::kGood),
         bar("recall@5", report.recall_at_5, Tone::kNeutral),
         bar("exact quotes", report.quote_exact, Tone::kNeutral)};
@@ -76,9 +77,9 @@ void add_figures(const QaReport& report, HtmlReport& page) {
     page.paragraph(
         "A reaction is right when an answerable question gets a quote that holds the evidence, or "
         "an "
-        "unanswerable one is refused. Recall@5: the evidence is among the first five passages. "
-        "Exact "
-        "quotes stand word for word in a source.");
+        "unanswerable one is refused. A refusal shows the nearest passages: \"evidence shown\" is "
+        "the share of refused answerable questions where one of them holds it. Recall@5: the "
+        "evidence is among the first five passages. Exact quotes stand word for word in a source.");
 }
 
 void add_faults(const QaReport& report, HtmlReport& page) {
@@ -129,6 +130,38 @@ void add_all_items(const QaReport& report, HtmlReport& page) {
     page.fold("All questions", all);
 }
 
+/// What answering more would cost: the most answers at each share of wrong ones.
+void add_prices(const QaReport& report, HtmlReport& page) {
+    std::vector<const QaJudged*> order;
+    double answerable = 0;
+    for (const QaJudged& item : report.items) {
+        answerable += item.question.answerable ? 1 : 0;
+        if (!item.reply.quotes.empty()) order.push_back(&item);
+    }
+    std::stable_sort(order.begin(), order.end(), [](const QaJudged* a, const QaJudged* b) {
+        return a->reply.support > b->reply.support;
+    });
+    const auto all = static_cast<double>(report.items.size());
+    std::vector<std::vector<std::string>> rows;
+    for (const double wrong_max : {0.02, 0.05, 0.10, 0.20, 0.30}) {
+        double right = 0;
+        double wrong = 0;
+        std::vector<std::string> row = {percent(wrong_max), "0 %", "0 %", "-"};
+        for (const QaJudged* item : order) {
+            (item->question.answerable && item->right_quote ? right : wrong) += 1;
+            if (wrong / all > wrong_max) break;
+            row = {percent(wrong_max), percent((right + wrong) / all),
+                   percent(answerable > 0 ? right / answerable : 0),
+                   fmt::format("{:.3f}", item->reply.support)};
+        }
+        rows.push_back(std::move(row));
+    }
+    const std::vector<std::string> columns = {"wrong of all, at most", "questions answered",
+                                              "of the answerable: right", "threshold"};
+    page.table(columns, rows);
+    page.paragraph("The table is read off these very questions: new ones will do somewhat worse.");
+}
+
 }  // namespace
 
 nlohmann::json to_json(const QaReport& report) {
@@ -154,6 +187,7 @@ nlohmann::json to_json(const QaReport& report) {
                          {"wrong", item.wrong},
                          {"right_quote", item.right_quote},
                          {"evidence_rank", item.evidence_rank},
+                         {"near_right", item.near_right},
                          {"f1", item.f1},
                          {"fault", fault_name(item.fault)},
                          {"latency_ms", item.reply.latency_ms},
@@ -172,6 +206,7 @@ nlohmann::json to_json(const QaReport& report) {
             {"answered_right", estimate_json(report.answered_right)},
             {"refused_answerable", estimate_json(report.refused_answerable)},
             {"refused_unanswerable", estimate_json(report.refused_unanswerable)},
+            {"refused_near", estimate_json(report.refused_near)},
             {"quote_exact", estimate_json(report.quote_exact)},
             {"f1", estimate_json(report.f1)},
             {"exact_match", estimate_json(report.exact_match)},
@@ -199,6 +234,7 @@ std::string to_html(const QaReport& report, std::string_view scenario, std::stri
     const std::vector<ReportSeries> series = {{"wrong answers", report.risk_coverage}};
     page.lines("Share of wrong answers by share of questions answered", "answered", "wrong",
                series);
+    add_prices(report, page);
     page.heading("Time");
     page.paragraph(fmt::format("An answer takes {:.0f} ms (median), {:.0f} ms (95th percentile).",
                                report.latency_ms_p50, report.latency_ms_p95));

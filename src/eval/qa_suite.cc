@@ -58,6 +58,17 @@ bool stands_in_a_passage(const knowledge::Citation& quote, const QaReply& reply)
     });
 }
 
+/// The passage around a shown sentence is one click away: it counts.
+bool stands_near(const QaQuestion& question, const QaReply& reply) {
+    return std::any_of(reply.nearest.begin(), reply.nearest.end(), [&](const auto& near) {
+        return std::any_of(reply.retrieved.begin(), reply.retrieved.end(), [&](const auto& p) {
+            return p.path == question.document && p.path == near.path &&
+                   quote_supports(p.text, question.quote, question.answer) &&
+                   knowledge::locate_quote(p.text, near.quote).has_value();
+        });
+    });
+}
+
 /// What does not depend on the threshold.
 QaJudged judge(const QaQuestion& question, QaReply reply) {
     QaJudged out;
@@ -74,6 +85,7 @@ QaJudged judge(const QaQuestion& question, QaReply reply) {
     if (question.answerable) {
         out.evidence_rank = evidence_rank(question, reply);
         out.right_quote = same_document && quote_supports(quoted, question.quote, question.answer);
+        out.near_right = stands_near(question, reply);
         out.f1 = term_f1(quoted, question.quote);
         out.exact = exact_match(quoted, question.quote);
     }
@@ -142,10 +154,12 @@ struct Choice {
 
 using Variants = std::vector<std::vector<QaJudged>>;
 
-/// The variant with the most right reactions at its own threshold, all chosen without `left_out`.
+/// The variant with the most right reactions at its own threshold, all chosen without `left_out`. A
+/// later one has to be clearly better: the best of several is partly the luckiest.
 Choice choose(const Variants& variants, const std::string* left_out, double wrong_max) {
+    constexpr double kClearlyBetter = 0.02;  // of the questions
     Choice best;
-    int best_right = -1;
+    double best_right = -1;
     for (std::size_t v = 0; v < variants.size(); ++v) {
         std::vector<const QaJudged*> items;
         for (const QaJudged& item : variants[v]) {
@@ -154,13 +168,14 @@ Choice choose(const Variants& variants, const std::string* left_out, double wron
             }
         }
         const double threshold = choose_threshold(items, wrong_max);
-        int right = 0;
+        double right = 0;
         for (const QaJudged* item : items) {
             QaJudged judged = *item;
             apply_threshold(judged, threshold);
             right += judged.right ? 1 : 0;
         }
-        if (right > best_right) {
+        const double more = v == 0 ? 0 : kClearlyBetter * static_cast<double>(items.size());
+        if (right > best_right + more) {
             best_right = right;
             best = {static_cast<int>(v), threshold};
         }
@@ -259,7 +274,8 @@ void add_risk_coverage(QaReport& report) {
 }
 
 void summarise(const QaOptions& options, QaReport& report) {
-    Column recall, right, wrong, answered_right, refused_yes, refused_no, exact_quote, f1, exact;
+    Column recall, right, wrong, answered_right, refused_yes, refused_no, near, exact_quote, f1,
+        exact;
     std::vector<double> latencies;
     for (const QaJudged& item : report.items) {
         latencies.push_back(item.reply.latency_ms);
@@ -271,6 +287,7 @@ void summarise(const QaOptions& options, QaReport& report) {
         if (item.question.answerable) {
             answered_right.add(item.right ? 1 : 0, item);
             refused_yes.add(item.refused ? 1 : 0, item);
+            if (item.refused) near.add(item.near_right ? 1 : 0, item);
         } else {
             refused_no.add(item.refused ? 1 : 0, item);
         }
@@ -288,6 +305,7 @@ void summarise(const QaOptions& options, QaReport& report) {
     report.answered_right = answered_right.estimate();
     report.refused_answerable = refused_yes.estimate();
     report.refused_unanswerable = refused_no.estimate();
+    report.refused_near = near.estimate();
     report.quote_exact = exact_quote.estimate();
     report.f1 = f1.estimate();
     report.exact_match = exact.estimate();

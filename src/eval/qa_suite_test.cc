@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/files.h"
@@ -99,6 +100,15 @@ TEST(QaSuite, TheBetterWayOfAskingIsChosen) {
     EXPECT_EQ(report->right.mean, 1);
 }
 
+TEST(QaSuite, AWayThatIsBetterByOneQuestionIsLuck) {
+    auto nearly = [](const QaQuestion& q) {
+        return q.id == "q3" ? Result<QaReply>(reply(q, "Wrong.", 0.1)) : steady(q);
+    };
+    auto report = run_qa_suite(questions(60, 20), std::vector<Ask>{nearly, steady}, {});
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->variant, 0);
+}
+
 TEST(QaSuite, FaultsAreNamedFromTheTrace) {
     auto asked = questions(8, 2);
     auto ask = [](const QaQuestion& q) -> Result<QaReply> {
@@ -127,6 +137,31 @@ TEST(QaSuite, FaultsAreNamedFromTheTrace) {
     EXPECT_EQ(report->items[9].fault, QaFault::kUnanswerableTaken);
     EXPECT_FALSE(report->items[2].exact_quote);
     EXPECT_EQ(report->items[1].evidence_rank, 2);
+}
+
+TEST(QaSuite, ARefusalThatShowsTheEvidenceIsCountedApartAndStaysARefusal) {
+    auto ask = [](const QaQuestion& q) -> Result<QaReply> {
+        QaReply out = reply(q, "Wrong.", 0.1);
+        // Half of the answerable ones show a sentence of the passage that holds the evidence, one
+        // shows the right words of another document.
+        int number = 0;
+        std::from_chars(q.id.data() + 1, q.id.data() + q.id.size(), number);
+        knowledge::Citation near;
+        near.path = number == 1 ? "other.md" : q.document;
+        near.quote = number % 2 == 0 ? "Before." : "Not in any passage.";
+        if (number == 1) near.quote = q.quote;
+        out.nearest.push_back(near);
+        return out;
+    };
+    auto report = run_qa_suite(questions(40, 20), ask, {});
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->refused_answerable.mean, 1);
+    EXPECT_EQ(report->answered_right.mean, 0);
+    EXPECT_EQ(report->wrong.mean, 0);
+    EXPECT_EQ(report->refused_near.n, 40);
+    EXPECT_EQ(report->refused_near.mean, 0.5);
+    EXPECT_FALSE(report->items[50].near_right) << "nothing is near an unanswerable question";
+    EXPECT_EQ(to_json(*report)["refused_near"]["mean"], 0.5);
 }
 
 TEST(QaSuite, AnAssistantThatKnowsNothingRefusesAll) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exact search over unit vectors, reciprocal rank fusion, reranking: see dense_search.h.
+// Exact search over unit vectors, joined with the words by what each is worth: see dense_search.h.
 #include "dense_search.h"
 
 #include <algorithm>
@@ -22,21 +22,23 @@ CREATE TABLE chunk_vectors(chunk_id INTEGER PRIMARY KEY, digest TEXT NOT NULL);
 CREATE TABLE vectors(digest TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
 )";
 
+const char* const kTrustTables = R"(
+CREATE TABLE document_languages(document_id TEXT PRIMARY KEY, language TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meaning_trust(language TEXT PRIMARY KEY, weight REAL NOT NULL) WITHOUT ROWID;
+)";
+
 namespace {
 
 // Texts that are embedded and written at a time: bounds memory, and a large build shows progress.
 constexpr std::size_t kTextsAtOnce = 256;
-// The usual constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009).
-constexpr double kFusionRank = 60;
 // More chunks than asked for, as for the lexical hits: the order is made once more.
 constexpr int kCandidatesPerHit = 4;
 // Passages that a reranker reads: it is a whole pass of a model for each.
 constexpr std::size_t kRerankedMax = 16;
 // A sentence is scored by its words and by its meaning; measured in docs/lab/0010.
 constexpr double kMeaningPart = 0.4;
-// Cosines of texts that have nothing in common and of texts that say the same.
-constexpr double kCosineNothing = 0.1;
-constexpr double kCosineSame = 0.7;
+// What meaning counts in a language that has too few passages to measure it.
+constexpr double kTrustUnmeasured = 0.5;
 constexpr std::size_t kSentencesKept = 20'000;
 
 struct ChunkText {
@@ -44,10 +46,6 @@ struct ChunkText {
     std::string digest;
     std::string text;
 };
-
-std::string passage_text(std::string_view headings, std::string_view body) {
-    return headings.empty() ? std::string(body) : std::string(headings) + "\n" + std::string(body);
-}
 
 std::string_view raw_bytes(std::span<const float> values) {
     return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
@@ -86,17 +84,14 @@ Status embed_texts(Database& database, engine::Embedder& embedder,
     std::vector<std::string> texts;
     for (const ChunkText* chunk : chunks)
         texts.push_back(chunk->text);
-    auto made =
-        CAIRN_TRY(embedder.embed(texts, engine::TextRole::kPassage, engine::LongText::kCut));
-    const auto width = static_cast<std::size_t>(made.width);
+    std::vector<float> values;
+    CAIRN_TRY(embed_passages(embedder, texts, values, report));
+    const auto width = static_cast<std::size_t>(embedder.width());
     for (std::size_t i = 0; i < chunks.size(); ++i) {
-        const std::span<float> vector = std::span(made.values).subspan(i * width, width);
-        scale_to_one(vector);
+        const auto vector = std::span<const float>(values).subspan(i * width, width);
         CAIRN_TRY(database.exec("INSERT INTO vectors VALUES(?1, ?2)", chunks[i]->digest,
                                 store::Bytes{raw_bytes(vector)}));
     }
-    report.tokens += made.tokens;
-    report.cut += static_cast<int>(made.cut);
     report.embedded += static_cast<int>(chunks.size());
     return {};
 }
@@ -108,9 +103,34 @@ Result<std::string> state_value(Database& database, std::string_view key) {
 
 }  // namespace
 
+double shared_meaning(double cosine) {
+    constexpr double kNothing = 0.1;
+    constexpr double kSame = 0.7;
+    return std::clamp((cosine - kNothing) / (kSame - kNothing), 0.0, 1.0);
+}
+
+std::string passage_text(std::string_view headings, std::string_view body) {
+    return headings.empty() ? std::string(body) : std::string(headings) + "\n" + std::string(body);
+}
+
+Status embed_passages(engine::Embedder& embedder, std::span<const std::string> texts,
+                      std::vector<float>& values, DenseReport& report) {
+    auto made =
+        CAIRN_TRY(embedder.embed(texts, engine::TextRole::kPassage, engine::LongText::kCut));
+    const auto width = static_cast<std::size_t>(made.width);
+    for (std::size_t i = 0; i < texts.size(); ++i)
+        scale_to_one(std::span(made.values).subspan(i * width, width));
+    values.insert(values.end(), made.values.begin(), made.values.end());
+    report.tokens += made.tokens;
+    report.cut += static_cast<int>(made.cut);
+    return {};
+}
+
 Status drop_vectors(Database& database) {
     CAIRN_TRY(database.exec("DELETE FROM chunk_vectors"));
     CAIRN_TRY(database.exec("DELETE FROM vectors"));
+    CAIRN_TRY(database.exec("DELETE FROM document_languages"));
+    CAIRN_TRY(database.exec("DELETE FROM meaning_trust"));
     return database.exec("DELETE FROM index_state WHERE key = 'embedder'");
 }
 
@@ -148,14 +168,33 @@ Result<DenseReport> store_vectors(Database& database, const SearchModels& models
     return report;
 }
 
+namespace {
+
+/// What the meaning of each document counts. An index of before this was measured has no tables.
+Result<std::map<std::string, double, std::less<>>> read_trust(Database& database) {
+    std::map<std::string, double, std::less<>> out;
+    Statement table =
+        CAIRN_TRY(database.query("SELECT 1 FROM sqlite_master WHERE name = 'document_languages'"));
+    if (!CAIRN_TRY(table.step())) return out;
+    Statement rows =
+        CAIRN_TRY(database.query("SELECT l.document_id, t.weight FROM document_languages l "
+                                 "JOIN meaning_trust t ON t.language = l.language"));
+    while (CAIRN_TRY(rows.step()))
+        out[rows.text(0)] = rows.real(1);
+    return out;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<DenseSearch>> DenseSearch::open(Database& database, SearchModels models) {
     std::unique_ptr<DenseSearch> out(new DenseSearch(std::move(models)));
     if (out->models_.embedder == nullptr) return out;
     out->width_ = out->models_.embedder->width();
     const auto bytes = static_cast<std::size_t>(out->width_) * sizeof(float);
     std::map<std::string, std::uint32_t, std::less<>> places;
+    const auto trust = CAIRN_TRY(read_trust(database));
     Statement rows = CAIRN_TRY(database.query(
-        "SELECT c.id, d.source, v.vector FROM chunk_vectors cv "
+        "SELECT c.id, d.source, v.vector, d.id FROM chunk_vectors cv "
         "JOIN vectors v ON v.digest = cv.digest JOIN chunks c ON c.id = cv.chunk_id "
         "JOIN indexed_documents d ON d.id = c.document_id ORDER BY d.path, c.span_begin"));
     while (CAIRN_TRY(rows.step())) {
@@ -168,7 +207,10 @@ Result<std::unique_ptr<DenseSearch>> DenseSearch::open(Database& database, Searc
         const auto [place, is_new] =
             places.emplace(rows.view(1), static_cast<std::uint32_t>(out->source_names_.size()));
         if (is_new) out->source_names_.push_back(place->first);
+        out->places_[rows.integer(0)] = out->chunk_ids_.size();
         out->chunk_ids_.push_back(rows.integer(0));
+        const auto measured = trust.find(rows.view(3));
+        out->trust_.push_back(measured == trust.end() ? kTrustUnmeasured : measured->second);
         out->sources_.push_back(place->second);
         out->vectors_.resize(out->vectors_.size() + static_cast<std::size_t>(out->width_));
         std::memcpy(out->vectors_.data() + out->vectors_.size() - out->width_, vector.data(),
@@ -177,11 +219,8 @@ Result<std::unique_ptr<DenseSearch>> DenseSearch::open(Database& database, Searc
     return out;
 }
 
-std::vector<DenseSearch::Near> DenseSearch::nearest(std::span<const float> query,
-                                                    const RetrieveOptions& options) const {
-    std::vector<float> cosines(chunk_ids_.size());
-    engine::dot_products(cosines.data(), query.data(), vectors_.data(), std::ssize(cosines),
-                         width_);
+std::vector<std::size_t> DenseSearch::nearest(std::span<const float> cosines,
+                                              const RetrieveOptions& options) const {
     std::vector<bool> wanted;
     for (const std::string& name : source_names_) {
         wanted.push_back(options.sources.empty() ||
@@ -189,7 +228,7 @@ std::vector<DenseSearch::Near> DenseSearch::nearest(std::span<const float> query
     }
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < cosines.size(); ++i) {
-        if (wanted[sources_[i]]) order.push_back(i);
+        if (wanted[sources_[i]] && trust_[i] > 0) order.push_back(i);
     }
     const std::size_t count =
         std::min(order.size(), static_cast<std::size_t>(options.k * kCandidatesPerHit));
@@ -198,31 +237,34 @@ std::vector<DenseSearch::Near> DenseSearch::nearest(std::span<const float> query
                       order.end(), [&](std::size_t a, std::size_t b) {
                           return cosines[a] != cosines[b] ? cosines[a] > cosines[b] : a < b;
                       });
-    std::vector<Near> out;
-    for (std::size_t i = 0; i < count; ++i)
-        out.push_back({chunk_ids_[order[i]], cosines[order[i]]});
-    return out;
+    order.resize(count);
+    return order;
 }
 
-Status DenseSearch::fuse(const std::vector<Near>& near, const ReadHit& read,
-                         std::vector<Hit>& hits) const {
-    std::unordered_map<std::int64_t, std::size_t> places;
-    for (std::size_t i = 0; i < hits.size(); ++i) {
-        places[hits[i].chunk_id] = i;
-        hits[i].score = 1 / (kFusionRank + static_cast<double>(i + 1));
+Status DenseSearch::gather(std::string_view question, const RetrieveOptions& options,
+                           const ReadHit& read, std::vector<Hit>& hits) {
+    const bool known = std::ranges::any_of(trust_, [](double trust) { return trust > 0; });
+    if (models_.embedder == nullptr || !known) return {};
+    const std::vector<std::string> asked = {std::string(question)};
+    query_ =
+        CAIRN_TRY(models_.embedder->embed(asked, engine::TextRole::kQuery, engine::LongText::kCut))
+            .values;
+    scale_to_one(query_);
+    std::vector<float> cosines(chunk_ids_.size());
+    engine::dot_products(cosines.data(), query_.data(), vectors_.data(), std::ssize(cosines),
+                         width_);
+    std::set<std::int64_t> found;
+    for (const Hit& hit : hits)
+        found.insert(hit.chunk_id);
+    for (const std::size_t place : nearest(cosines, options)) {
+        if (!found.contains(chunk_ids_[place])) hits.push_back(CAIRN_TRY(read(chunk_ids_[place])));
     }
-    for (std::size_t i = 0; i < near.size(); ++i) {
-        const auto known = places.find(near[i].chunk_id);
-        if (known == places.end()) {
-            hits.push_back(CAIRN_TRY(read(near[i].chunk_id)));
-            hits.back().score = 0;
-        }
-        Hit& hit = known == places.end() ? hits.back() : hits[known->second];
-        hit.meaning = near[i].cosine;
-        hit.score += 1 / (kFusionRank + static_cast<double>(i + 1));
+    for (Hit& hit : hits) {
+        const auto place = places_.find(hit.chunk_id);
+        if (place == places_.end()) continue;
+        hit.meaning = cosines[place->second];
+        hit.trust = trust_[place->second];
     }
-    std::stable_sort(hits.begin(), hits.end(),
-                     [](const Hit& a, const Hit& b) { return a.score > b.score; });
     return {};
 }
 
@@ -242,31 +284,32 @@ Status DenseSearch::rerank(std::string_view question, std::vector<Hit>& hits) co
     return {};
 }
 
-Status DenseSearch::weigh_sentences(std::span<const float> query, std::vector<Hit>& hits) {
+Status DenseSearch::weigh_sentences(std::vector<Hit>& hits) {
     if (sentences_.size() > kSentencesKept) sentences_.clear();
     std::vector<std::string> unknown;
     for (const Hit& hit : hits) {
+        if (hit.trust <= 0) continue;
         for (const SentenceScore& sentence : hit.sentences) {
             if (sentences_.try_emplace(sentence.text).second) unknown.push_back(sentence.text);
         }
     }
-    const auto made = CAIRN_TRY(
-        models_.embedder->embed(unknown, engine::TextRole::kPassage, engine::LongText::kCut));
+    std::vector<float> values;
+    DenseReport report;
+    CAIRN_TRY(embed_passages(*models_.embedder, unknown, values, report));
+    const auto width = static_cast<std::size_t>(width_);
     for (std::size_t i = 0; i < unknown.size(); ++i) {
-        const std::span<const float> row = made.row(i);
-        std::vector<float>& kept = sentences_[unknown[i]];
-        kept.assign(row.begin(), row.end());
-        scale_to_one(kept);
+        const auto row = std::span<const float>(values).subspan(i * width, width);
+        sentences_[unknown[i]].assign(row.begin(), row.end());
     }
     for (Hit& hit : hits) {
+        if (hit.trust <= 0) continue;
+        const double part = kMeaningPart * std::min(1.0, hit.trust);
         for (SentenceScore& sentence : hit.sentences) {
             float cosine = 0;
-            engine::dot_products(&cosine, query.data(), sentences_[sentence.text].data(), 1,
+            engine::dot_products(&cosine, query_.data(), sentences_[sentence.text].data(), 1,
                                  width_);
             sentence.meaning = cosine;
-            const double share =
-                std::clamp((cosine - kCosineNothing) / (kCosineSame - kCosineNothing), 0.0, 1.0);
-            sentence.score = (1 - kMeaningPart) * sentence.score + kMeaningPart * share;
+            sentence.score = (1 - part) * sentence.score + part * shared_meaning(cosine);
         }
         std::stable_sort(
             hit.sentences.begin(), hit.sentences.end(),
@@ -275,22 +318,17 @@ Status DenseSearch::weigh_sentences(std::span<const float> query, std::vector<Hi
     return {};
 }
 
-Status DenseSearch::join(std::string_view question, const RetrieveOptions& options,
-                         const ReadHit& read, std::vector<Hit>& hits) {
-    const std::vector<std::string> asked = {std::string(question)};
-    std::vector<float> query;
-    if (models_.embedder != nullptr) {
-        query = CAIRN_TRY(models_.embedder->embed(asked, engine::TextRole::kQuery,
-                                                  engine::LongText::kCut))
-                    .values;
-        scale_to_one(query);
-        CAIRN_TRY(fuse(nearest(query, options), read, hits));
-    }
+Status DenseSearch::order(std::string_view question, const RetrieveOptions& options,
+                          std::vector<Hit>& hits) {
+    for (Hit& hit : hits)
+        hit.score = hit.words + hit.trust * shared_meaning(hit.meaning);
+    std::stable_sort(hits.begin(), hits.end(),
+                     [](const Hit& a, const Hit& b) { return a.score > b.score; });
     if (models_.reranker != nullptr) CAIRN_TRY(rerank(question, hits));
     if (hits.size() > static_cast<std::size_t>(options.k)) {
         hits.resize(static_cast<std::size_t>(options.k));
     }
-    return models_.embedder != nullptr ? weigh_sentences(query, hits) : Status();
+    return models_.embedder != nullptr ? weigh_sentences(hits) : Status();
 }
 
 }  // namespace cairn::knowledge

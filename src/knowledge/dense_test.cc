@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cairn/base/files.h"
 #include "cairn/knowledge/index_files.h"
 #include "cairn/store/database.h"
@@ -107,6 +109,56 @@ TEST_F(Dense, TheRerankerMakesTheOrder) {
     std::vector<std::string> texts = {found->hits[0].text, found->hits[1].text};
     const auto scores = models.reranker->score("leave for you", texts)->scores;
     EXPECT_EQ(found->hits[0].relevance, scores[0]);
+}
+
+std::vector<text::Document> long_pages() {
+    std::vector<text::Document> out;
+    for (int i = 0; i < 30; ++i) {
+        const std::string n = std::to_string(i);
+        out.push_back(page("p" + n, "The pump number " + n +
+                                        " stands in the yard. Its pressure is checked by crew " +
+                                        n + " on Monday. The workshop keeps the key."));
+    }
+    return out;
+}
+
+TEST_F(Dense, WhatMeaningCountsIsMeasuredOnThePassagesAndLeavesThemWhole) {
+    const SearchModels models = with_embedder();
+    Index index = index_with(models);
+    const auto built = index.build(long_pages());
+    ASSERT_TRUE(built) << built.error().to_string();
+    ASSERT_EQ(built->dense.trust.size(), 1U);
+    const MeaningTrust& trust = built->dense.trust[0];
+    EXPECT_EQ(trust.language, "en");
+    EXPECT_EQ(trust.samples, 30);
+    EXPECT_GE(trust.joined, trust.words) << "a weight that spoils the words is not taken";
+    // Every sentence that was taken out is back, in text, spans and full-text index.
+    for (const text::Document& document : long_pages()) {
+        const auto found = index.retrieve("pressure " + document.id.substr(1) + " on Monday",
+                                          {.k = 30, .sources = {}});
+        ASSERT_TRUE(found);
+        const auto own = std::find_if(found->hits.begin(), found->hits.end(), [&](const Hit& hit) {
+            return hit.document_id == document.id;
+        });
+        ASSERT_NE(own, found->hits.end());
+        EXPECT_EQ(own->text, document.text);
+        EXPECT_EQ(own->sentences.size(), 3U);
+        EXPECT_EQ(own->trust, trust.weight);
+        EXPECT_GT(own->bm25, 0);
+    }
+    const auto again = index.build(long_pages());
+    EXPECT_EQ(again->dense.embedded, 0) << "the whole passages kept their vectors";
+    EXPECT_EQ(again->dense.trust[0].weight, trust.weight);
+    EXPECT_EQ(again->dense.trust[0].joined, trust.joined);
+}
+
+TEST_F(Dense, FewPassagesAreNotMeasured) {
+    Index index = index_with(with_embedder());
+    const auto built = index.build(pages());
+    EXPECT_TRUE(built->dense.trust.empty());
+    const auto found = index.retrieve("days of leave");
+    EXPECT_GT(found->hits.front().trust, 0);
+    EXPECT_LT(found->hits.front().trust, 1);
 }
 
 TEST(DenseFiles, AReleaseKeepsTheModelsItWasMeasuredWith) {

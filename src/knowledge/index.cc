@@ -4,7 +4,6 @@
 #include "cairn/knowledge/index.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <set>
 
@@ -13,6 +12,8 @@
 #include "cairn/knowledge/fts_tokenizer.h"
 #include "cairn/store/database.h"
 #include "dense_search.h"
+#include "meaning_trust.h"
+#include "sentence_spans.h"
 
 namespace cairn::knowledge {
 namespace {
@@ -23,6 +24,8 @@ using store::Transaction;
 
 // Raise when chunks or terms are made in another way: it makes every document be indexed anew.
 constexpr std::string_view kMethod = "3";
+// Likewise for what is measured and stored of the embedder.
+constexpr std::string_view kDenseMethod = "2";
 // Headings say what a chunk is about; a word in them counts more than one in the body.
 constexpr const char* kChunkSql = R"(
 SELECT c.id, c.document_id, d.source, d.path, d.title, c.heading_path, c.page, c.span_begin,
@@ -52,7 +55,8 @@ CREATE VIRTUAL TABLE chunks_fts USING fts5(
 CREATE VIRTUAL TABLE chunks_terms USING fts5vocab(chunks_fts, 'row');
 CREATE TABLE index_state(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 )"},
-                                        {2, kDenseTables}};
+                                        {2, kDenseTables},
+                                        {3, kTrustTables}};
 
 // A term that stands for one of the question's finds passages when it does so at least this much.
 constexpr double kWidenLeast = 0.3;
@@ -78,34 +82,13 @@ std::vector<std::string> split(std::string_view joined) {
     return parts;
 }
 
-/// Spans relative to the chunk, as decimal numbers between spaces.
-std::string write_spans(const Chunk& chunk) {
-    std::string out;
-    for (const text::Span& span : chunk.sentences) {
-        out += std::to_string(span.begin - chunk.span.begin) + ' ' +
-               std::to_string(span.end - chunk.span.begin) + ' ';
+std::string spans_in_chunk(const Chunk& chunk) {
+    std::vector<text::Span> spans = chunk.sentences;
+    for (text::Span& span : spans) {
+        span.begin -= chunk.span.begin;
+        span.end -= chunk.span.begin;
     }
-    return out;
-}
-
-std::vector<text::Span> read_spans(std::string_view written) {
-    std::vector<std::int64_t> numbers;
-    const char* at = written.data();
-    const char* end = at + written.size();
-    while (at < end) {
-        std::int64_t number = 0;
-        const auto parsed = std::from_chars(at, end, number);
-        if (parsed.ec != std::errc()) {
-            break;
-        }
-        numbers.push_back(number);
-        at = parsed.ptr + 1;
-    }
-    std::vector<text::Span> spans;
-    for (std::size_t i = 0; i + 1 < numbers.size(); i += 2) {
-        spans.push_back({numbers[i], numbers[i + 1]});
-    }
-    return spans;
+    return write_spans(spans);
 }
 
 std::string document_digest(const text::Document& document) {
@@ -171,8 +154,8 @@ Status add_document(Database& database, const text::Document& document, const st
         const std::string headings = join_headings(document.title, chunk.heading_path);
         const std::string_view body = chunk.span.of(document.text);
         CAIRN_TRY(chunk_row.bind(chunk.document_id, chunk.number, join(chunk.heading_path),
-                                 chunk.page, chunk.span.begin, chunk.span.end, write_spans(chunk),
-                                 headings, body));
+                                 chunk.page, chunk.span.begin, chunk.span.end,
+                                 spans_in_chunk(chunk), headings, body));
         CAIRN_TRY(chunk_row.run());
         CAIRN_TRY(fts_row.bind(database.last_insert_id(), headings, body));
         CAIRN_TRY(fts_row.run());
@@ -215,6 +198,11 @@ Hit read_hit(const Statement& row, const std::vector<QueryTerm>& terms, std::str
     return hit;
 }
 
+/// Two of the three equal parts of Hit::words: the passage's and the best sentence's.
+double words_without_rank(const Hit& hit) {
+    return (hit.coverage + (hit.sentences.empty() ? 0 : hit.sentences.front().score)) / 3;
+}
+
 /// Chunks that hold words of the question, best first; more than asked for, because the order is
 /// made by their sentences as well.
 Result<std::vector<Hit>> find_by_words(Database& database, std::string_view question,
@@ -239,8 +227,8 @@ Result<std::vector<Hit>> find_by_words(Database& database, std::string_view ques
         }
     }
     for (Hit& hit : hits) {
-        const double best = hit.sentences.empty() ? 0 : hit.sentences.front().score;
-        hit.score = hit.bm25 / (1e-9 + hits.front().bm25) + hit.coverage + best;
+        hit.words = words_without_rank(hit) + hit.bm25 / (1e-9 + hits.front().bm25) / 3;
+        hit.score = hit.words;
     }
     std::stable_sort(hits.begin(), hits.end(),
                      [](const Hit& a, const Hit& b) { return a.score > b.score; });
@@ -333,13 +321,22 @@ Result<BuildReport> Index::build(std::span<const text::Document> documents,
         hash.field(id).field(digest);
     }
     const SearchModels& models = state_->models;
-    if (models.any()) hash.field(models.embedder_identity).field(models.reranker_identity);
+    if (models.any()) {
+        hash.field(kDenseMethod).field(models.embedder_identity).field(models.reranker_identity);
+    }
     report.digest = hash.hex();
     CAIRN_TRY(
         database.exec("INSERT OR REPLACE INTO index_state VALUES('digest', ?1)", report.digest));
     CAIRN_TRY(database.exec("INSERT OR REPLACE INTO index_state VALUES('reranker', ?1)",
                             models.reranker_identity));
-    if (models.embedder != nullptr) report.dense = CAIRN_TRY(store_vectors(database, models));
+    if (models.embedder != nullptr) {
+        report.dense = CAIRN_TRY(store_vectors(database, models));
+        const auto found = [&](const std::string& question) -> Result<std::vector<Hit>> {
+            return CAIRN_TRY(gather(question, {})).hits;
+        };
+        report.dense.trust = CAIRN_TRY(
+            measure_trust(database, *models.embedder, found, [&] { state_->dense.reset(); }));
+    }
     if (models.embedder == nullptr) CAIRN_TRY(drop_vectors(database));
     state_->dense.reset();
     report.chunks = CAIRN_TRY(chunk_count());
@@ -347,7 +344,7 @@ Result<BuildReport> Index::build(std::span<const text::Document> documents,
     return report;
 }
 
-Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptions& options) const {
+Result<Retrieval> Index::gather(std::string_view question, const RetrieveOptions& options) const {
     Database& database = *state_->database;
     Retrieval out;
     const std::int64_t chunks = CAIRN_TRY(chunk_count());
@@ -375,10 +372,18 @@ Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptio
         const auto read = [&](std::int64_t chunk_id) -> Result<Hit> {
             Statement row = CAIRN_TRY(database.query(kChunkSql, chunk_id));
             CAIRN_TRY(row.step());
-            return read_hit(row, out.terms, question);
+            Hit hit = read_hit(row, out.terms, question);
+            hit.words = words_without_rank(hit);
+            return hit;
         };
-        CAIRN_TRY(state_->dense->join(question, options, read, out.hits));
+        CAIRN_TRY(state_->dense->gather(question, options, read, out.hits));
     }
+    return out;
+}
+
+Result<Retrieval> Index::retrieve(std::string_view question, const RetrieveOptions& options) const {
+    Retrieval out = CAIRN_TRY(gather(question, options));
+    if (state_->dense != nullptr) CAIRN_TRY(state_->dense->order(question, options, out.hits));
     if (out.hits.size() > static_cast<std::size_t>(options.k)) {
         out.hits.resize(static_cast<std::size_t>(options.k));
     }

@@ -49,7 +49,12 @@ Recall by_index(const testing::XQuad& data, const SearchModels& models) {
     auto database = store::Database::open_memory();
     Index index = Index::open(*database).value();
     EXPECT_TRUE(index.use(models));
-    EXPECT_TRUE(index.build(data.documents));
+    const BuildReport built = index.build(data.documents).value();
+    for (const MeaningTrust& trust : built.dense.trust) {
+        GTEST_LOG_(INFO) << trust.samples << " sentences in " << trust.language << ": words find "
+                         << trust.words << ", meaning with weight " << trust.weight << " "
+                         << trust.joined;
+    }
     const double began = now_seconds();
     const Recall recall = measure_recall(data, [&](const std::string& question) {
         std::vector<std::string> order;
@@ -79,13 +84,13 @@ TEST_P(XQuadDense, WordsVectorsAndBoth) {
     GTEST_LOG_(INFO) << GetParam() << " words " << words.at_1 << " " << words.at_5 << ", vectors "
                      << vectors.at_1 << " " << vectors.at_5 << ", joined " << both.at_1 << " "
                      << both.at_5;
-    // In its own language the model may not spoil what words find; in others it does (lab/0010).
-    if (GetParam() == "en") {
-        EXPECT_GE(both.at_5, words.at_5 - 0.005);
-    }
+    // A model that knows little or nothing of a language may not spoil what words find in it.
+    EXPECT_GE(both.at_1, words.at_1 - 0.02);
+    EXPECT_GE(both.at_5, words.at_5 - 0.01);
 }
 
-INSTANTIATE_TEST_SUITE_P(Languages, XQuadDense, ::testing::Values("en", "de", "zh", "ru", "es"),
+INSTANTIATE_TEST_SUITE_P(Languages, XQuadDense,
+                         ::testing::Values("zh", "ar", "ru", "de", "en", "es"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace

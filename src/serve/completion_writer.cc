@@ -31,6 +31,7 @@ std::string completion_json(const CompletionHead& head, const ReplyMessage& repl
                             std::string_view finish, const json& grounding,
                             const engine::Usage& usage) {
     json message = {{"role", "assistant"}, {"content", reply.content}, {"refusal", nullptr}};
+    if (!reply.refusal.empty()) message["refusal"] = reply.refusal;
     if (reply.content.empty() && !reply.calls.empty()) message["content"] = nullptr;
     if (!reply.reasoning.empty()) message["reasoning_content"] = reply.reasoning;
     for (const text::ToolCall& call : reply.calls) {
@@ -103,10 +104,11 @@ Status CompletionStream::deltas(const std::vector<text::ReplyDelta>& deltas) {
     return {};
 }
 
-Status CompletionStream::finish(std::string_view reason, const json& grounding,
-                                const engine::Usage& usage) {
+Status CompletionStream::finish(std::string_view reason, std::string_view refusal,
+                                const json& grounding, const engine::Usage& usage) {
     CAIRN_TRY(begin());
     json delta = json::object();
+    if (!refusal.empty()) delta["refusal"] = refusal;
     if (!grounding.is_null()) delta["cairn"] = grounding;
     CAIRN_TRY(chunk(delta, reason));
     if (head_.include_usage) {

@@ -40,8 +40,9 @@ class CompletionStream {
     Status text(std::string_view piece);
     /// The same for the parts of a reply.
     Status deltas(const std::vector<text::ReplyDelta>& deltas);
-    Status finish(std::string_view reason, const nlohmann::json& grounding,
-                  const engine::Usage& usage);
+    /// `refusal` is empty unless the answer is one.
+    Status finish(std::string_view reason, std::string_view refusal,
+                  const nlohmann::json& grounding, const engine::Usage& usage);
     /// Ends a stream that has begun with an error event, in OpenAI's shape.
     Status fail(const Error& error);
     bool begun() const { return begun_; }

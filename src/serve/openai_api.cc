@@ -121,7 +121,7 @@ Reply deliver(const Call& call, CompletionStream& stream, const ReplyMessage& me
         return json_reply(completion_json(call.head(), message, shown, grounding, usage));
     }
     // A client that leaves now got all its tokens in the ledger; nothing is left to undo.
-    if (stream.deltas(rest)) (void)stream.finish(shown, grounding, usage);
+    if (stream.deltas(rest)) (void)stream.finish(shown, message.refusal, grounding, usage);
     return streamed();
 }
 
@@ -217,9 +217,9 @@ Reply generate(const Call& call) {
 
 // --- answers by the assistant ------------------------------------------------------------------
 
-json grounding_json(const apps::Answer& answer, const std::string& release) {
+json citations_json(const std::vector<knowledge::Citation>& quotes) {
     json citations = json::array();
-    for (const knowledge::Citation& quote : answer.quotes) {
+    for (const knowledge::Citation& quote : quotes) {
         citations.push_back({{"number", citations.size() + 1},
                              {"document", quote.document_id},
                              {"path", quote.path},
@@ -230,11 +230,16 @@ json grounding_json(const apps::Answer& answer, const std::string& release) {
                              {"end", quote.span.end},
                              {"quote", quote.quote}});
     }
+    return citations;
+}
+
+json grounding_json(const apps::Answer& answer, const std::string& release) {
     return {{"refused", answer.refused},
             {"support", answer.support},
             {"threshold", answer.threshold},
             {"release", release},
-            {"citations", citations}};
+            {"citations", citations_json(answer.quotes)},
+            {"nearest", citations_json(answer.nearest)}};
 }
 
 /// A quoted answer is neither sampled nor steered: a client that tries is told so.
@@ -309,7 +314,9 @@ Reply answer(const Call& call) {
     }
     const std::vector<text::ReplyDelta> rest = {
         {text::ReplyDelta::Kind::kContent, text.substr(sent.size()), {}}};
-    return deliver(call, stream, {text, {}, {}}, rest, finish,
+    ReplyMessage message{text, {}, {}, {}};
+    if (answered->refused) message.refusal = answered->text.substr(0, answered->text.find('\n'));
+    return deliver(call, stream, message, rest, finish,
                    grounding_json(*answered, call.model.release), used,
                    now_seconds() - call.began_s);
 }

@@ -32,6 +32,7 @@ struct ReplyMessage {
     std::string content;
     std::string reasoning;
     std::vector<text::ToolCall> calls;
+    std::string refusal;  ///< not empty: the content says that there is no sure answer
 };
 
 /// Collects the message and gives out what may be shown now.

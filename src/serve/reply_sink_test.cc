@@ -140,7 +140,7 @@ TEST(ReplySink, StreamsTheSameMessageHoweverItComes) {
             ASSERT_TRUE(stream.deltas(reply.feed(kReply.substr(at, step))));
         }
         ASSERT_TRUE(stream.deltas(reply.finish()));
-        ASSERT_TRUE(stream.finish("tool_calls", nullptr, {}));
+        ASSERT_TRUE(stream.finish("tool_calls", {}, nullptr, {}));
         std::string content, reasoning;
         json calls = json::array();
         for (std::size_t at = out.text.find("data: {"); at != std::string::npos;

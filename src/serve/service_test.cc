@@ -38,11 +38,11 @@ Result<apps::Answer> canned_answer(const apps::AssistantRequest& request) {
     if (request.question == "too long") return make_error(Code::kTooLarge, "at most 9 bytes");
     apps::Answer answer;
     answer.refused = request.question == "unknown";
-    answer.text = answer.refused ? "The documents do not answer this question." : "Says \"34\" [1]";
+    answer.text =
+        answer.refused ? "No sure answer. Nearest:\n[1] \"34\" (a.md)" : "Says \"34\" [1]";
     answer.support = 0.8;
     answer.threshold = 0.4;
     answer.usage = {100, 60, 3, 12.4};
-    if (answer.refused) return answer;
     knowledge::Citation quote;
     quote.document_id = "d_1";
     quote.path = "a.md";
@@ -50,7 +50,7 @@ Result<apps::Answer> canned_answer(const apps::AssistantRequest& request) {
     quote.heading_path = {"Meals"};
     quote.span = {4, 6};
     quote.quote = "34";
-    answer.quotes.push_back(quote);
+    (answer.refused ? answer.nearest : answer.quotes).push_back(quote);
     return answer;
 }
 
@@ -457,7 +457,24 @@ TEST_F(ServiceTest, AnswersWithCitations) {
     body["stream"] = true;
     const auto events = events_of(chat(body, acme_).body);
     ASSERT_GE(events.size(), 3U);
-    EXPECT_EQ(events[events.size() - 2]["choices"][0]["delta"]["cairn"]["refused"], true);
+    const json& last = events[events.size() - 2]["choices"][0]["delta"];
+    EXPECT_EQ(last["cairn"]["refused"], true);
+    EXPECT_EQ(last["refusal"], "No sure answer. Nearest:");
+}
+
+TEST_F(ServiceTest, ARefusalWithPassagesIsStillARefusal) {
+    const json answered = chat(ask("handbook", "How much?"), acme_).parsed();
+    EXPECT_TRUE(answered["choices"][0]["message"]["refusal"].is_null());
+    EXPECT_TRUE(answered["choices"][0]["message"]["cairn"]["nearest"].empty());
+    const json refused = chat(ask("handbook", "unknown"), acme_).parsed();
+    const json& message = refused["choices"][0]["message"];
+    EXPECT_EQ(message["refusal"], "No sure answer. Nearest:");
+    EXPECT_EQ(message["content"], "No sure answer. Nearest:\n[1] \"34\" (a.md)");
+    EXPECT_EQ(message["cairn"]["refused"], true);
+    EXPECT_TRUE(message["cairn"]["citations"].empty());
+    ASSERT_EQ(message["cairn"]["nearest"].size(), 1U);
+    EXPECT_EQ(message["cairn"]["nearest"][0]["document"], "d_1");
+    EXPECT_EQ(message["cairn"]["nearest"][0]["number"], 1);
 }
 
 TEST_F(ServiceTest, DoesNotPretendToSampleOrSteerQuotes) {

@@ -38,7 +38,8 @@ questions() { # GOLD-DAYS
   done >questions.jsonl
 }
 questions 27
-ask() { "$cairn" ask "How many working days of paid annual leave does a full-time employee have?"; }
+# An answer, not a refusal that shows the passage.
+ask() { "$cairn" ask "How many working days of paid annual leave does a full-time employee have?" | grep "^The documents say"; }
 live() { "$cairn" release handbook --list --json | node -e 'let t="";process.stdin.on("data",d=>t+=d).on("end",()=>{const r=JSON.parse(t).find(r=>r.live);console.log(r.id,r.index_digest)})'; }
 indexes() { find .cairn/index -name '*.index' | wc -l; }
 

@@ -39,6 +39,8 @@ export interface Citation {
 }
 export interface Grounding {
   refused: boolean; support: number; threshold: number; release: string; citations: Citation[];
+  /** When refused: passages that come nearest; they may not answer. */
+  nearest?: Citation[];
 }
 export interface Totals {
   requests: number; input_uncached: number; input_cached: number; output: number; engine_ms: number;

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cairn/engine/embedder.h"
 
@@ -19,6 +20,16 @@ struct SearchModels {
     bool any() const { return embedder != nullptr || reranker != nullptr; }
 };
 
+/// What the meaning of passages in one language is worth beside their words, measured without
+/// labels: sentences are taken out of their passages and asked for them.
+struct MeaningTrust {
+    std::string language;  ///< ISO 639-1, "und": not known
+    double weight = 0;     ///< of the meaning, when the words count 1
+    int samples = 0;
+    double words = 0;   ///< mean reciprocal rank of the own passage, by words alone
+    double joined = 0;  ///< the same with this weight
+};
+
 /// What building the vectors of an index did.
 struct DenseReport {
     int vectors = 0;          ///< in the index
@@ -26,6 +37,7 @@ struct DenseReport {
     int cut = 0;              ///< chunks of which the model read only the beginning
     std::int64_t tokens = 0;  ///< that the model read
     double seconds = 0;
+    std::vector<MeaningTrust> trust;  ///< by language
 };
 
 }  // namespace cairn::knowledge

@@ -33,13 +33,17 @@ struct Hit {
     std::string title;
     std::vector<std::string> heading_path;
     int page = 0;
-    text::Span span;       ///< of the chunk, in the document's text
-    std::string text;      ///< of the chunk
-    double bm25 = 0;       ///< larger is better
-    double coverage = 0;   ///< share of the question's weight (idf) found in chunk or headings
-    double meaning = 0;    ///< cosine to the question; 0 without an embedder
-    double relevance = 0;  ///< 0..1, by the reranker; 0 without one
-    double score = 0;      ///< what the order is made by
+    text::Span span;      ///< of the chunk, in the document's text
+    std::string text;     ///< of the chunk
+    double bm25 = 0;      ///< larger is better
+    double coverage = 0;  ///< share of the question's weight (idf) found in chunk or headings
+    double words = 0;     ///< 0..1: what its words say, before anything else
+    double meaning = 0;   ///< cosine to the question; 0 without an embedder
+    /// What the meaning counts beside the words, measured for the language of the document when it
+    /// was indexed; 0: the embedder does not know the language.
+    double trust = 0;
+    double relevance = 0;                  ///< 0..1, by the reranker; 0 without one
+    double score = 0;                      ///< what the order is made by
     std::vector<SentenceScore> sentences;  ///< best first; spans in the document's text
 };
 
@@ -99,6 +103,7 @@ class Index {
   private:
     struct State;
     explicit Index(std::unique_ptr<State> state);
+    Result<Retrieval> gather(std::string_view question, const RetrieveOptions& options) const;
     std::unique_ptr<State> state_;
 };
 
