@@ -11,6 +11,7 @@
 
 #include "cairn/base/limits.h"
 #include "cairn/text/json.h"
+#include "cairn/text/utf8.h"
 #include "chat_tools.h"
 
 namespace cairn::serve {
@@ -25,11 +26,9 @@ constexpr double kTemperatureMax = 2;
 /// What was found, short enough for an error message.
 std::string shown(const json& value) {
     std::string text = text::dump_json(value);
-    if (text.size() > kFoundBytesMax) {
-        text.resize(kFoundBytesMax);
-        text += "...";
-    }
-    return text;
+    if (text.size() <= kFoundBytesMax) return text;
+    text.resize(text::complete_utf8_prefix(std::string_view(text).substr(0, kFoundBytesMax)));
+    return text + "...";
 }
 
 Error wrong(std::string_view name, std::string_view expected, const json& found) {

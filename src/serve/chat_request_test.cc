@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "cairn/text/utf8.h"
+
 namespace cairn::serve {
 namespace {
 
@@ -185,6 +187,35 @@ TEST(ChatRequestTest, RefusesWhatIsNoRequest) {
         EXPECT_FALSE(parse(body)) << body;
     }
     EXPECT_FALSE(parse(std::string(100'000, '[')));
+}
+
+// What was found is quoted in part: the cut must not go through a character.
+TEST(ChatRequestTest, QuotesWholeCharactersOnly) {
+    for (std::size_t begin = 0; begin < 4; ++begin) {
+        std::string text(begin, 'x');
+        while (text.size() < 100)
+            text += "\xF0\x9F\x98\x80";
+        for (const std::string field : {"stream", "tool_choice", "stop"}) {
+            const auto request = parse(with("\"" + field + "\":[\"" + text + "\",1]"));
+            ASSERT_FALSE(request);
+            EXPECT_TRUE(text::is_valid_utf8(request.error().message)) << request.error().message;
+        }
+    }
+}
+
+// Ids were cut to 64 bytes on one side only, so that the answer to a call with a longer id was
+// refused.
+TEST(ChatRequestTest, KeepsIdsOfCallsWhole) {
+    const std::string id(80, 'i');
+    const auto request =
+        parse(R"({"model":"m","messages":[{"role":"user","content":"q"},{"role":"assistant",)"
+              R"("tool_calls":[{"id":")" +
+              id +
+              R"(","type":"function","function":{"name":"f","arguments":"{}"}}]},)"
+              R"({"role":"tool","content":"1","tool_call_id":")" +
+              id + R"("}]})");
+    ASSERT_TRUE(request) << request.error().to_string();
+    EXPECT_EQ(request->messages[1].tool_calls[0].id, id);
 }
 
 }  // namespace

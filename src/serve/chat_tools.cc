@@ -8,6 +8,7 @@
 #include <set>
 
 #include "cairn/text/json.h"
+#include "cairn/text/utf8.h"
 
 namespace cairn::serve {
 namespace {
@@ -112,7 +113,7 @@ Result<bool> read_tool_choice(const json& choice) {
     if (choice == "auto" || choice == "none") return choice == "auto";
     return make_error(Code::kInvalid,
                       "'tool_choice': a call cannot be forced here; expected auto or none, found " +
-                          text::dump_json(choice).substr(0, 60),
+                          text::repair_utf8(text::dump_json(choice).substr(0, 60)).text,
                       "leave it out and say in the messages what is to be called");
 }
 
@@ -140,8 +141,8 @@ Result<std::vector<text::ToolCall>> read_tool_calls(const json& calls, std::stri
         if (!parsed || !parsed->is_object()) {
             return invalid(param + ".arguments", "a JSON object as a string");
         }
-        out.push_back({call["id"].get<std::string>().substr(0, kNameBytesMax),
-                       function["name"].get<std::string>(), arguments.get<std::string>()});
+        out.push_back({call["id"].get<std::string>(), function["name"].get<std::string>(),
+                       arguments.get<std::string>()});
     }
     return out;
 }

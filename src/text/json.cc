@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "cairn/text/utf8.h"
+
 namespace cairn::text {
 namespace {
 
@@ -37,11 +39,11 @@ int nesting(std::string_view text) {
     return deepest;
 }
 
-/// nlohmann's words without its error number.
+/// nlohmann's words without its error number. They quote the bytes at fault, which may be no UTF-8.
 std::string reason(const char* what) {
     const std::string_view text = what;
     const std::size_t end = text.find("] ");
-    return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
+    return repair_utf8(end == std::string_view::npos ? text : text.substr(end + 2)).text;
 }
 
 /// Sees keys while parsing; remembers the first that comes twice in one object.

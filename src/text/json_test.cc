@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cairn/text/utf8.h"
+
 namespace cairn::text {
 namespace {
 
@@ -26,6 +28,12 @@ TEST(Json, RefusesWhatIsNotJson) {
         EXPECT_NE(error_of(bad), "") << bad;
     }
     EXPECT_NE(error_of("[1,]").find("column"), std::string::npos);
+}
+
+TEST(Json, ErrorsAboutWrongBytesAreTextThemselves) {
+    const auto value = parse_json("{\"a\": \"\xC3\x28\"}");
+    ASSERT_FALSE(value);
+    EXPECT_TRUE(is_valid_utf8(value.error().message)) << value.error().message;
 }
 
 TEST(Json, BoundsNestingBeforeParsing) {
