@@ -9,6 +9,7 @@
 #include "cairn/base/files.h"
 #include "cairn/base/hash.h"
 #include "cairn/base/limits.h"
+#include "cairn/engine/model_digest.h"
 #include "cairn/operate/model_store.h"
 #include "cairn/text/json.h"
 
@@ -28,37 +29,6 @@ Result<StepOutput> read_output(Session& session, const store::Run& run) {
     output.summary = stored.value("summary", "");
     output.report = stored.value("report", nlohmann::json::object());
     return output;
-}
-
-/// Size and time of a file behind a link too: models may be linked into the store.
-FileEntry entry_of(const std::filesystem::path& path, std::string name) {
-    std::error_code ignored;
-    const auto time = std::filesystem::last_write_time(path, ignored).time_since_epoch();
-    return {path, std::move(name), std::filesystem::file_size(path, ignored), time.count(), {}};
-}
-
-/// The file; of a folder or of the first of several shards, all files.
-Result<std::vector<FileEntry>> files_of_model(const std::filesystem::path& path) {
-    std::error_code failure;
-    std::vector<FileEntry> files;
-    if (std::filesystem::is_directory(path, failure)) {
-        for (const FileEntry& file : CAIRN_TRY(list_files(path)))
-            files.push_back(entry_of(file.path, file.relative));
-        return files;
-    }
-    const std::string name = path.filename().string();
-    const std::size_t shard = name.find("-00001-of-");
-    if (shard == std::string::npos) return std::vector{entry_of(path, name)};
-    std::filesystem::directory_iterator items(path.parent_path(), failure);
-    for (const std::filesystem::directory_iterator end; !failure && items != end;
-         items.increment(failure)) {
-        std::string other = items->path().filename().string();
-        if (!other.starts_with(name.substr(0, shard + 1)) || !other.ends_with(".gguf")) continue;
-        files.push_back(entry_of(items->path(), std::move(other)));
-    }
-    if (failure) return errno_error(path.string(), failure.value());
-    std::ranges::sort(files, {}, &FileEntry::relative);
-    return files;
 }
 
 }  // namespace
@@ -106,20 +76,12 @@ Result<std::filesystem::path> Session::base_model_path() const {
 
 Result<std::string> Session::base_model_digest() {
     const auto path = CAIRN_TRY(base_model_path());
-    const auto files = CAIRN_TRY(files_of_model(path));
+    const auto files = CAIRN_TRY(engine::model_files(path));
     std::string key = "model " + path.string();
     for (const FileEntry& file : files)
         key += " " + std::to_string(file.size) + " " + std::to_string(file.modified_ns);
     if (const auto known = CAIRN_TRY(store.meta(key))) return *known;
-    Sha256 all;
-    std::string digest;
-    for (const FileEntry& file : files) {
-        const auto mapped = CAIRN_TRY(MappedFile::open(file.path));
-        const auto bytes = mapped.bytes();
-        digest = sha256_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-        all.field(file.relative).field(digest);
-    }
-    if (files.size() != 1) digest = all.hex();  // one file is known by its own digest
+    const std::string digest = CAIRN_TRY(engine::model_digest(path));
     CAIRN_TRY(store.set_meta(key, digest));
     return digest;
 }

@@ -6,6 +6,7 @@
 
 #include "cairn/base/files.h"
 #include "cairn/base/hash.h"
+#include "cairn/engine/model_digest.h"
 #include "test_model.h"
 
 namespace cairn::engine {
@@ -155,6 +156,63 @@ TEST(Model, RefusesDamagedFilesWithoutAborting) {
             EXPECT_FALSE(model.error().message.empty());
         }
     }
+}
+
+/// Sessions name a base by its files before it is loaded; adapters and meters by the loaded model.
+TEST(ModelDigest, IsThatOfTheLoadedModel) {
+    const ScopedFolder temporary("cairn-model-digest");
+    const auto file = temporary.path() / "one.gguf";
+    ASSERT_TRUE(write_file_atomic(file, test_model_bytes({})));
+    EXPECT_EQ(model_digest(file).value(), sha256_hex(test_model_bytes({})));
+    EXPECT_EQ(model_digest(file).value(), Model::load(file).value()->digest());
+    EXPECT_EQ(Model::from_bytes(test_model_bytes({})).value()->digest(),
+              model_digest(file).value());
+
+    const auto folder = temporary.path() / "folder";
+    std::filesystem::copy(
+        std::filesystem::path(CAIRN_SOURCE_DIR) / "src/engine/testdata/arch/qwen3", folder);
+    const std::string before = model_digest(folder).value();
+    EXPECT_EQ(before, Model::load(folder).value()->digest());
+    ASSERT_TRUE(write_file_atomic(folder / "README.md", "words about it"));
+    EXPECT_EQ(model_digest(folder).value(), before);
+    const std::string config = read_file(folder / "config.json", 1 << 20).value();
+    ASSERT_TRUE(write_file_atomic(folder / "config.json", config + " "));
+    EXPECT_NE(model_digest(folder).value(), before);
+    EXPECT_EQ(model_digest(folder).value(), Model::load(folder).value()->digest());
+}
+
+/// Every tensor and key in the first of two shards, the last tensor in the second.
+TEST(ModelDigest, OfShardsReadsAllOfThem) {
+    const std::string bytes = test_model_bytes({});
+    const auto file = format::GgufFile::parse(std::as_bytes(std::span(bytes))).value();
+    const ScopedFolder temporary("cairn-model-digest");
+    const std::size_t cut = file.tensors().size() - 1;
+    for (std::uint16_t number = 0; number < 2; ++number) {
+        format::GgufWriter writer;
+        if (number == 0) {
+            for (const auto& [key, value] : file.metadata())
+                writer.set(key, value);
+        }
+        writer.set("split.no", number);
+        writer.set("split.count", std::uint16_t{2});
+        writer.set("split.tensors.count", static_cast<std::int32_t>(file.tensors().size()));
+        for (std::size_t i = number == 0 ? 0 : cut; i < (number == 0 ? cut : cut + 1); ++i) {
+            const format::GgufTensor& t = file.tensors()[i];
+            ASSERT_TRUE(writer.add_tensor(t.name, t.type, t.dims, t.bytes));
+        }
+        const std::string name = number == 0 ? "m-00001-of-00002.gguf" : "m-00002-of-00002.gguf";
+        ASSERT_TRUE(writer.write(temporary.path() / name));
+    }
+    const auto first = temporary.path() / "m-00001-of-00002.gguf";
+    const auto model = Model::load(first);
+    ASSERT_TRUE(model) << model.error().to_string();
+    EXPECT_EQ((*model)->digest(), model_digest(first).value());
+    EXPECT_EQ(model_files(first)->size(), 2U);
+    const auto second = temporary.path() / "m-00002-of-00002.gguf";
+    std::string changed = read_file(second, 1 << 24).value();
+    changed.back() = static_cast<char>(changed.back() ^ 1);
+    ASSERT_TRUE(write_file_atomic(second, changed));
+    EXPECT_NE(model_digest(first).value(), (*model)->digest());
 }
 
 }  // namespace

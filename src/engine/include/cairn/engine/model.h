@@ -60,7 +60,7 @@ class Model {
     bool has_chat() const;            ///< the tokenizer has the chat markers
     std::int64_t parameter_count() const;
     std::int64_t weight_bytes() const;  ///< that one decoded token has to read (chosen experts)
-    /// SHA-256 of the file in hex (of shards and directories: of all tensors), computed at the
+    /// SHA-256 of the file in hex (shards and directories: see model_digest.h), computed at the
     /// first call, which reads everything. Thread-safe.
     const std::string& digest() const;
     /// Saves that reading to a caller who remembers the digest by path, size and time.
