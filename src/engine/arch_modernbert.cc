@@ -9,6 +9,9 @@ namespace cairn::engine {
 namespace {
 
 constexpr std::int64_t kGlobalEvery = 3;  // of files that do not say it
+// llama.cpp's kinds of pooling.
+constexpr std::uint32_t kMean = 1;
+constexpr std::uint32_t kCls = 2;
 
 std::string key(std::string_view name) {
     return "modern-bert." + std::string(name);
@@ -36,7 +39,19 @@ Result<EncoderConfig> read_config(const format::GgufFile& file) {
     for (std::int64_t layer = 0; layer < std::min<std::int64_t>(config.layers, 1024); ++layer)
         config.is_local.push_back(layer % every != 0);
     config.has_final_norm = true;
-    config.head_pooling = Pooling::kMean;  // as rerankers of this kind are made
+    const std::string activation = CAIRN_TRY(file.get_string_or(key("hidden_activation"), "gelu"));
+    if (activation != "gelu") {
+        return make_error(Code::kUnsupported,
+                          key("hidden_activation") + ": expected gelu, found " + activation);
+    }
+    const std::uint32_t head = CAIRN_TRY(file.get_u32_or(key("classifier.pooling_type"), kMean));
+    if (head != kMean && head != kCls) {
+        return make_error(Code::kUnsupported,
+                          fmt::format("{}: expected {} (mean) or {} (first token), found {}",
+                                      key("classifier.pooling_type"), kMean, kCls, head));
+    }
+    // Files that do not say it: as rerankers of this kind are made.
+    config.head_pooling = head == kCls ? Pooling::kCls : Pooling::kMean;
     return config;
 }
 

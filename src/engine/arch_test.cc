@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -148,6 +149,18 @@ TEST_P(Arch, DirectoryEqualsTransformersAndItsConversion) {
     ASSERT_TRUE(converted) << converted.error().to_string();
     for (const Golden& golden : read_goldens(GetParam()))
         expect_parity(*converted, golden);
+}
+
+/// Written by another program; tools/golden/convert_with_peer.py says how.
+TEST_P(Arch, PeerFileEqualsTransformers) {
+    const char* files = std::getenv("CAIRN_PEER_FILES");
+    if (files == nullptr) {
+        GTEST_SKIP() << "SKIPPED: CAIRN_PEER_FILES does not name the folder of a peer's files";
+    }
+    const auto model = Model::load(std::filesystem::path(files) / (GetParam() + ".gguf"));
+    ASSERT_TRUE(model) << model.error().to_string();
+    for (const Golden& golden : read_goldens(GetParam()))
+        expect_parity(*model, golden);
 }
 
 TEST_P(Arch, SameBytesAloneBatchedChunkedThreadedAndBehindAPrefix) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 
 #include "cairn/base/files.h"
@@ -103,6 +104,34 @@ INSTANTIATE_TEST_SUITE_P(
         std::ranges::replace(name, '.', '_');
         return name;
     });
+
+/// Written by another program; tools/golden/convert_with_peer.py says how. It leaves out BERT's
+/// pooler, and ModernBERT's head was taken away.
+TEST(Encoder, PeerFilesMatchTransformers) {
+    const char* files = std::getenv("CAIRN_PEER_FILES");
+    if (files == nullptr) {
+        GTEST_SKIP() << "SKIPPED: CAIRN_PEER_FILES does not name the folder of a peer's files";
+    }
+    for (const std::string name : {"bert", "xlmr", "modern"}) {
+        const auto encoder = Encoder::load(fs::path(files) / ("encoder_" + name + ".gguf"));
+        ASSERT_TRUE(encoder) << encoder.error().to_string();
+        EXPECT_EQ((*encoder)->config().pooling, name == "bert" ? Pooling::kCls : Pooling::kMean);
+        EncoderForward forward(*encoder, nullptr);
+        for (int i = 0; i < 4; ++i) {
+            const std::string key = name + "." + std::to_string(i);
+            const EncoderSequence sequence = golden_sequence(key);
+            const auto hidden = forward.run(std::span(&sequence, 1));
+            ASSERT_TRUE(hidden) << hidden.error().to_string();
+            EXPECT_LE(largest_difference(*hidden, golden_values(key + ".hidden")), kTolerance)
+                << key;
+            if (name != "xlmr") continue;
+            const auto logits = forward.classify(std::span(&sequence, 1));
+            ASSERT_TRUE(logits) << logits.error().to_string();
+            EXPECT_LE(largest_difference(*logits, golden_values(key + ".logits")), kTolerance)
+                << key;
+        }
+    }
+}
 
 TEST(Encoder, SettingsOfSentenceTransformersAreRead) {
     const auto encoder = load("encoder_bert");
