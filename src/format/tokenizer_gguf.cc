@@ -2,6 +2,7 @@
 // Maps the tokenizer.ggml.* keys; names as in ggml docs/gguf.md.
 #include "cairn/format/tokenizer_gguf.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "cairn/text/tokenizer_json.h"
@@ -44,23 +45,28 @@ Status read_ids(const GgufFile& file, text::TokenizerParts& parts) {
     return {};
 }
 
+/// By its text, which other vocabularies than BERT's own have at other places; else `usual`.
+TokenId id_in_bert(const text::TokenizerParts& parts, std::string_view token, TokenId usual) {
+    const auto found = std::ranges::find(parts.tokens, token);
+    return found == parts.tokens.end() ? usual : static_cast<TokenId>(found - parts.tokens.begin());
+}
+
 /// Where the flags are absent, the habits of the kind hold.
 Status read_flags(const GgufFile& file, text::TokenizerParts& parts) {
     const bool sentence_piece = parts.kind == "llama";
     const bool unigram = parts.kind == "t5";
     const bool bert = parts.kind == "bert";
-    constexpr TokenId kClsOfBert = 101;
-    constexpr TokenId kSeparatorOfBert = 102;
     if (sentence_piece && parts.unknown == text::kNoToken) parts.unknown = 0;
     if (unigram && parts.unknown == text::kNoToken) parts.unknown = 2;
     if (bert) {
         if (parts.cls == text::kNoToken) {
-            parts.cls = parts.bos != text::kNoToken ? parts.bos : kClsOfBert;
+            parts.cls = parts.bos != text::kNoToken ? parts.bos : id_in_bert(parts, "[CLS]", 101);
         }
         if (parts.separator == text::kNoToken) {
-            parts.separator = parts.eos != text::kNoToken ? parts.eos : kSeparatorOfBert;
+            parts.separator =
+                parts.eos != text::kNoToken ? parts.eos : id_in_bert(parts, "[SEP]", 102);
         }
-        if (parts.unknown == text::kNoToken) parts.unknown = 100;
+        if (parts.unknown == text::kNoToken) parts.unknown = id_in_bert(parts, "[UNK]", 100);
     }
     const bool llama3 = parts.pre == "llama-bpe" || parts.pre == "llama3";
     parts.add_bos =
@@ -154,7 +160,9 @@ std::vector<std::string> merge_names(const text::TokenizerParts& parts) {
 void write_tokenizer(GgufWriter& writer, const text::Tokenizer& tokenizer) {
     const text::TokenizerParts& parts = tokenizer.parts();
     writer.set("tokenizer.ggml.model", parts.kind);
-    if (!parts.pre.empty()) writer.set("tokenizer.ggml.pre", parts.pre);
+    const text::StepsName named =
+        parts.steps_json.empty() ? text::StepsName{parts.pre, true} : text::name_steps(parts);
+    if (!named.pre.empty()) writer.set("tokenizer.ggml.pre", named.pre);
     writer.set("tokenizer.ggml.tokens", parts.tokens);
     if (!parts.types.empty()) {
         std::vector<std::int32_t> types;
@@ -184,7 +192,7 @@ void write_tokenizer(GgufWriter& writer, const text::Tokenizer& tokenizer) {
         writer.set(kCharsmap,
                    std::vector<std::uint8_t>(parts.charsmap.begin(), parts.charsmap.end()));
     }
-    if (!parts.steps_json.empty()) writer.set(kSteps, parts.steps_json);
+    if (!named.complete) writer.set(kSteps, parts.steps_json);
     writer.set("tokenizer.ggml.add_bos_token", parts.add_bos);
     writer.set("tokenizer.ggml.add_space_prefix", parts.add_space_prefix);
     if (!parts.chat_template.empty()) writer.set("tokenizer.chat_template", parts.chat_template);

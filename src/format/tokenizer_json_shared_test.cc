@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cairn/base/files.h"
+#include "cairn/format/tokenizer_gguf.h"
 #include "cairn/text/tokenizer_json.h"
 #include "random_text.h"
 
@@ -70,6 +71,31 @@ TEST_F(SharedJson, T5GivesTheIdsOfItsOwnLibrary) {
     expected.erase(expected.begin() + 1);
     const auto ids = tokenizer.encode(entry["text"].get<std::string>(), {.parse_special = true});
     EXPECT_EQ(tokenizer.with_template(ids).ids, expected);
+}
+
+/// A conversion names the cuts, as other programs expect them, or else keeps all steps.
+TEST_F(SharedJson, ConversionsNameTheirCuts) {
+    const std::pair<const char*, const char*> cases[] = {{"gpt2-bpe.phi-2", "gpt-2"},
+                                                         {"spm-bpe.mistral-7b-v0.3", ""}};
+    for (const auto& [name, pre] : cases) {
+        const text::Tokenizer tokenizer = load(name);
+        GgufWriter writer;
+        writer.set("general.architecture", std::string("llama"));
+        write_tokenizer(writer, tokenizer);
+        const std::string bytes = writer.to_bytes();
+        const auto file = GgufFile::parse(std::as_bytes(std::span(bytes))).value();
+        EXPECT_EQ(file.get_string_or("tokenizer.ggml.pre", "").value(), pre);
+        EXPECT_EQ(file.has("tokenizer.cairn.steps"), std::string(pre).empty());
+        const auto read = tokenizer_from_gguf(file);
+        ASSERT_TRUE(read) << read.error().to_string();
+        text::RandomText random(3);
+        for (int i = 0; i < 2000; ++i) {
+            const std::string text = random.text();
+            ASSERT_EQ(tokenizer.encode(text, {.parse_special = true}),
+                      read->encode(text, {.parse_special = true}))
+                << name << ": " << text;
+        }
+    }
 }
 
 /// 100,000 random strings each; see text/tokenizer_golden_test.cc.

@@ -62,10 +62,10 @@ namespace {
 constexpr PreKind kKinds[] = {
     {"pebble", PEBBLE},
     {"gpt-2 phi-2 jina-es jina-de jina-v1-en jina-v2-es jina-v2-de jina-v2-code roberta-bpe "
-     "mellum modern-bert jais trillion granite-docling a.x-4.0 gigachat gpt-neox", GPT2},
-    {"mpt olmo", GPT2, false, true},
+     "mellum modern-bert jais trillion granite-docling a.x-4.0 gigachat", GPT2},
+    {"mpt olmo gpt-neox", GPT2, false, true},
     {"default", "[\\p{P}\\$\\+<=>\\^~\\|]+" NEXT GPT2 NEXT "\\p{N}+" NEXT "[0-9][0-9][0-9]"},
-    {"llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2", LLAMA3("\\p{N}{1,3}"),
+    {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2", LLAMA3("\\p{N}{1,3}"),
      true},
     {"dbrx smaug-bpe glm4 chatglm-bpe", LLAMA3("\\p{N}{1,3}")},
     {"qwen2 deepseek-r1-qwen megrez kormo f2llmv2", LLAMA3("\\p{N}"), false, true},
@@ -85,7 +85,8 @@ constexpr PreKind kKinds[] = {
      ASCII_SYMBOL "[A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
      " ?[\\p{P}\\p{S}]+[\\r\\n]*|" SPACE},
     {"falcon", "[\\p{P}\\$\\+<=>\\^~\\|`]+" NEXT GPT2 NEXT "[0-9][0-9][0-9]"},
-    {"starcoder refact command-r smollm codeshell exaone minerva-7b mellum2", "\\p{N}" NEXT GPT2},
+    {"starcoder refact smollm codeshell exaone minerva-7b mellum2", "\\p{N}" NEXT GPT2},
+    {"command-r", "\\p{N}" NEXT GPT2, false, true},
     {"tekken", CASED(BEFORE, UPPER, LOWER, "")
                "\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" SPACE, true},
     {"gpt-4o llama4 kanana2 minimax-m2", GPT4O},
@@ -124,6 +125,10 @@ Result<const PreKind*> pre_kind_by_name(std::string_view name) {
         "expected a pre-tokenizer that is known here, found '" + std::string(name) + "'",
         "a wrong cut of words would silently harm the model: use a model with a known one, or its "
         "Hugging Face folder, whose tokenizer.json says how to cut");
+}
+
+std::span<const PreKind> all_pre_kinds() {
+    return kKinds;
 }
 
 std::vector<CutStep> cut_steps(const PreKind& kind) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ struct PreKind {
 
 /// Refused by name when it is not in the table, never guessed.
 Result<const PreKind*> pre_kind_by_name(std::string_view name);
+/// The whole table. The first name of a row is the one that is written.
+std::span<const PreKind> all_pre_kinds();
 std::vector<CutStep> cut_steps(const PreKind& kind);
 
 /// GPT-2's expression, which ByteLevel of tokenizer.json uses too.

@@ -35,6 +35,10 @@ std::size_t character_before(std::string_view text, std::size_t position) {
 
 SplitPattern::SplitPattern(std::shared_ptr<const Program> program) : program_(std::move(program)) {}
 
+bool SplitPattern::operator==(const SplitPattern& other) const {
+    return program_->code == other.program_->code && program_->table == other.program_->table;
+}
+
 SplitSearch::SplitSearch(std::size_t text_bytes)
     : budget_(static_cast<std::int64_t>(text_bytes) * 64 + 65'536) {}
 SplitSearch::~SplitSearch() = default;

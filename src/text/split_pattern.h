@@ -26,6 +26,9 @@ class SplitPattern {
         std::size_t end = 0;
     };
 
+    /// The same instructions over the same characters, however they are spelled.
+    bool operator==(const SplitPattern& other) const;
+
     struct Program;
     const Program& program() const { return *program_; }
 

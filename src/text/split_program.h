@@ -20,6 +20,7 @@ class SetTable {
     std::uint32_t of(char32_t c) const {
         return blocks_[static_cast<std::size_t>(index_[c / kBlock]) * kBlock + c % kBlock];
     }
+    bool operator==(const SetTable&) const = default;
     std::vector<std::uint16_t> index_;
     std::vector<std::uint32_t> blocks_;
 };
@@ -43,6 +44,7 @@ struct SplitInstruction {
     std::uint32_t low = 1;
     std::uint32_t high = 1;
     std::uint32_t target = 0;
+    bool operator==(const SplitInstruction&) const = default;
 };
 
 struct SplitPattern::Program {

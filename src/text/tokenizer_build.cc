@@ -482,11 +482,12 @@ struct TokenizerBuilder {
     /// Rare bytes may be missing: Falcon's and DeepSeek's vocabularies lack control characters and
     /// some that begin rare scripts. They are dropped from texts, as those models had it.
     static Status check_bytes(const State& state) {
-        if (state.parts.unknown != kNoToken || state.parts.rules) return {};
+        const bool replaced = !state.rules.byte_level && state.parts.unknown != kNoToken;
+        if (replaced || state.parts.rules) return {};
         for (std::size_t byte = 0x20; byte < 0x7F; ++byte) {
             if (state.byte_ids[byte] != kNoToken) continue;
             return invalid(fmt::format(
-                "expected a token for each byte or an unknown token, found none for {}", byte));
+                "expected a token for each byte, found none for {}", byte));
         }
         return {};
     }

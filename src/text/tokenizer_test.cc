@@ -188,6 +188,17 @@ TEST(Tokenizer, SentencePieceMergesByScoreWithByteFallback) {
     EXPECT_EQ(tokenizer.token_bytes(tokenizer.encode("a")[0]), " a");
 }
 
+/// SmolLM2's vocabulary lacks 21 bytes, and its file calls <|endoftext|> unknown: such a byte in a
+/// user's text must not become that token.
+TEST(Tokenizer, MissingBytesOfAGgufFileAreDropped) {
+    TokenizerParts parts = byte_parts();
+    parts.unknown = 0;
+    parts.tokens[2 + 6] = "not the byte 6";
+    const Tokenizer tokenizer = Tokenizer::from_parts(parts).value();
+    EXPECT_EQ(tokenizer.encode("a\x06z"), tokenizer.encode("az"));
+    EXPECT_TRUE(tokenizer.encode("\x06").empty());
+}
+
 TEST(Tokenizer, RefusesPartsThatDoNotFit) {
     using Parts = TokenizerParts&;
     EXPECT_NE(error_of([](Parts p) { p.kind = "rwkv"; }).find("'rwkv'"), std::string::npos);

@@ -82,7 +82,10 @@ void push_symbols(const State& state, std::string_view word, std::vector<TokenId
     if (state.rules.byte_level) {
         for (const char byte : word) {
             const TokenId id = state.byte_ids[static_cast<std::uint8_t>(byte)];
-            id == kNoToken ? push_unknown(state, {}, 0, symbols) : symbols.push_back(id);
+            if (id != kNoToken) symbols.push_back(id);
+            // A GGUF file names an unknown token (often the end of a text) that the model itself
+            // never used; only a tokenizer.json says that missing bytes become it.
+            if (id == kNoToken && state.parts.rules) push_unknown(state, {}, 0, symbols);
         }
         return;
     }

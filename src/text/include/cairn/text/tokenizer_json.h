@@ -29,6 +29,13 @@ Result<TokenizerParts> read_tokenizer_parts(const TokenizerFiles& files);
 /// its `steps_json`.
 Status apply_tokenizer_steps(std::string_view json, TokenizerParts& parts);
 
+/// What GGUF's keys can say of `parts`, which have rules.
+struct StepsName {
+    std::string pre;        ///< `tokenizer.ggml.pre`; empty: no name stands for these cuts
+    bool complete = false;  ///< kind, name and ids say all that the rules and `steps_json` say
+};
+StepsName name_steps(const TokenizerParts& parts);
+
 /// read_tokenizer_parts, checked and ready to encode.
 Result<Tokenizer> read_tokenizer(const TokenizerFiles& files);
 
