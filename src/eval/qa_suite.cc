@@ -154,12 +154,18 @@ struct Choice {
 
 using Variants = std::vector<std::vector<QaJudged>>;
 
-/// The variant with the most right reactions at its own threshold, all chosen without `left_out`. A
-/// later one has to be clearly better: the best of several is partly the luckiest.
+/// What a reaction is worth to who asked: a refusal that shows the evidence is half an answer.
+double worth_of(const QaJudged& item) {
+    if (item.right) return 1;
+    return item.refused && item.near_right ? 0.5 : 0;
+}
+
+/// The variant whose reactions are worth most at its own threshold, all chosen without `left_out`.
+/// A later one has to be clearly better: the best of several is partly the luckiest.
 Choice choose(const Variants& variants, const std::string* left_out, double wrong_max) {
     constexpr double kClearlyBetter = 0.02;  // of the questions
     Choice best;
-    double best_right = -1;
+    double best_worth = -1;
     for (std::size_t v = 0; v < variants.size(); ++v) {
         std::vector<const QaJudged*> items;
         for (const QaJudged& item : variants[v]) {
@@ -168,15 +174,15 @@ Choice choose(const Variants& variants, const std::string* left_out, double wron
             }
         }
         const double threshold = choose_threshold(items, wrong_max);
-        double right = 0;
+        double worth = 0;
         for (const QaJudged* item : items) {
             QaJudged judged = *item;
             apply_threshold(judged, threshold);
-            right += judged.right ? 1 : 0;
+            worth += worth_of(judged);
         }
         const double more = v == 0 ? 0 : kClearlyBetter * static_cast<double>(items.size());
-        if (right > best_right + more) {
-            best_right = right;
+        if (worth > best_worth + more) {
+            best_worth = worth;
             best = {static_cast<int>(v), threshold};
         }
     }

@@ -100,6 +100,19 @@ TEST(QaSuite, TheBetterWayOfAskingIsChosen) {
     EXPECT_EQ(report->right.mean, 1);
 }
 
+TEST(QaSuite, OfTwoWaysThatRefuseTheOneThatShowsTheEvidenceIsChosen) {
+    auto silent = [](const QaQuestion& q) { return Result<QaReply>(reply(q, "Wrong.", 0.1)); };
+    auto showing = [](const QaQuestion& q) {
+        QaReply out = reply(q, "Wrong.", 0.1);
+        out.nearest = {out.quotes[0]};
+        return Result<QaReply>(std::move(out));
+    };
+    auto report = run_qa_suite(questions(60, 20), std::vector<Ask>{silent, showing}, {});
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->variant, 1);
+    EXPECT_EQ(report->refused_near.mean, 1);
+}
+
 TEST(QaSuite, AWayThatIsBetterByOneQuestionIsLuck) {
     auto nearly = [](const QaQuestion& q) {
         return q.id == "q3" ? Result<QaReply>(reply(q, "Wrong.", 0.1)) : steady(q);

@@ -64,6 +64,14 @@ async function walk(width, scheme) {
   await page.getByRole('button', { name: 'Ask', exact: true }).click();
   await page.locator('.answer.refused').waitFor();
   await look('refusal');
+  // What a refusal shows instead opens like a source; it shows nothing where nothing is near.
+  const refused = page.locator('.answer.refused');
+  if ((await refused.innerText()).includes('[1]')) {
+    await refused.getByRole('button', { name: 'Open source [1]' }).click();
+    await mark.waitFor();
+    await page.keyboard.press('Escape');
+    await mark.waitFor({ state: 'detached' });
+  }
 
   await view(page, 'Pipeline');
   await page.locator('.steps li').first().waitFor();

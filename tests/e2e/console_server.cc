@@ -97,8 +97,16 @@ Result<apps::Answer> match_words(const Documents& documents, const std::string& 
         }
     }
     answer.refused = answer.quotes.empty();
+    if (answer.refused) {
+        const auto& [id, document] = *documents.begin();
+        const std::size_t end = std::min(document.text.find('\n'), document.text.size());
+        answer.nearest = {
+            {id, document.path, document.title, {}, 0, {}, document.text.substr(0, end)}};
+        answer.nearest[0].span = {0, static_cast<std::int64_t>(end)};
+    }
     answer.support = answer.refused ? 0.12 : 0.83;
-    answer.text = answer.refused ? "The documents do not answer this question."
+    answer.text = answer.refused ? "I found no sure answer. The nearest passages:\n[1] \"" +
+                                       answer.nearest[0].quote + "\""
                                  : "The documents say: \"" + answer.quotes[0].quote + "\" [1]";
     return answer;
 }

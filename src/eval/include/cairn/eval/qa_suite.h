@@ -114,7 +114,8 @@ Result<QaReport> run_qa_suite(const std::vector<QaQuestion>& questions, const As
 
 /// Asks in several ways (weights of the model, ...) and lets all other documents choose the way and
 /// the threshold for each question: the choice never sees what it is reported on. A way has to give
-/// 2 % more right reactions than those before it: put what costs least first.
+/// more (2 % of the questions) than those before it, where a right reaction counts 1 and a refusal
+/// that shows the evidence a half: put what costs least first.
 Result<QaReport> run_qa_suite(const std::vector<QaQuestion>& questions,
                               const std::vector<Ask>& variants, const QaOptions& options,
                               Progress* progress = nullptr);
