@@ -208,7 +208,6 @@ Status measure_and_describe(Work& work, CardFacts& facts, const std::string& mod
     facts.model_bytes = static_cast<std::int64_t>(model.size());
     facts.model_digest = sha256_hex(model);
     facts.corpus_tokens = static_cast<std::int64_t>(work.stream.size());
-    facts.manifest = CAIRN_TRY(read_file(work.options.corpus / "MANIFEST.md", limits::kMiB));
     CAIRN_TRY(write_file_atomic(work.file("measure.json"), measurement_json(facts.measurement)));
     std::filesystem::path card = work.options.model;
     return write_file_atomic(card.replace_extension(".md"), model_card(facts));
@@ -219,11 +218,14 @@ Status measure_and_describe(Work& work, CardFacts& facts, const std::string& mod
 Status pretrain(const PretrainOptions& options) {
     Work work(options, CAIRN_TRY(load_recipe(options.recipe)));
     CAIRN_TRY(make_folders(options.work));
+    // What the last step needs is looked for first: training takes hours.
+    CAIRN_TRY(make_folders(std::filesystem::absolute(options.model).parent_path()));
+    CardFacts facts;
+    facts.manifest = CAIRN_TRY(read_file(options.corpus / "MANIFEST.md", limits::kMiB));
     CAIRN_TRY(make_tokenizer(work));
     CAIRN_TRY(encode_corpus(work));
     if (options.last_stage < 1) return {};
     std::vector<float> weights;
-    CardFacts facts;
     facts.text_stage = CAIRN_TRY(train_text(work, weights));
     if (options.last_stage < 2) return {};
     for (std::size_t i = 0; i < work.recipe.chats.size(); ++i) {
@@ -239,7 +241,6 @@ Status pretrain(const PretrainOptions& options) {
     CAIRN_TRY(write_file_atomic(options.model, bytes));
     if (options.last_stage < 4) return {};
     return measure_and_describe(work, facts, bytes);
-    return {};
 }
 
 }  // namespace cairn::train

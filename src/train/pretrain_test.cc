@@ -82,7 +82,8 @@ struct Corpus {
         EXPECT_TRUE(write_file_atomic(root / "MANIFEST.md",
                                       "# m\n\n## Sources\n\n| test | CC-BY-4.0 |\n\n## Other\n"));
         EXPECT_TRUE(write_file_atomic(root / "recipe.toml", kRecipe));
-        options = {root / "recipe.toml", root, root / "work", root / "crumb.gguf", 2, 4, {}};
+        options = {
+            root / "recipe.toml", root, root / "work", root / "new" / "crumb.gguf", 2, 4, {}};
         options.sink = silent_progress();
     }
 };
@@ -95,7 +96,7 @@ TEST(Pretrain, WalksTheWholeWayAndTwiceTheSame) {
     ASSERT_TRUE(model) << model.error().to_string();
     EXPECT_EQ((*model)->name(), "crumb");
     EXPECT_TRUE((*model)->has_chat());
-    const std::string card = read_file(corpus.folder.path() / "crumb.md", 1 << 20).value();
+    const std::string card = read_file(corpus.folder.path() / "new" / "crumb.md", 1 << 20).value();
     EXPECT_NE(card.find("| test | CC-BY-4.0 |"), std::string::npos);
     EXPECT_NE(card.find("bits per byte"), std::string::npos);
     EXPECT_EQ(card.find("## Other"), std::string::npos);
@@ -106,6 +107,14 @@ TEST(Pretrain, WalksTheWholeWayAndTwiceTheSame) {
     corpus.options.last_stage = 3;
     ASSERT_TRUE(pretrain(corpus.options));
     EXPECT_EQ(read_file(corpus.options.model, 1 << 28).value(), bytes);
+}
+
+TEST(Pretrain, MissesTheManifestBeforeItTrains) {
+    Corpus corpus;
+    std::filesystem::remove(corpus.folder.path() / "MANIFEST.md");
+    const Status status = pretrain(corpus.options);
+    EXPECT_EQ(status.error().code, Code::kNotFound);
+    EXPECT_FALSE(std::filesystem::exists(corpus.options.work / "stage1"));
 }
 
 TEST(Recipe, NamesWhatIsWrong) {
