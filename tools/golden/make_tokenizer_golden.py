@@ -5,7 +5,8 @@ that `tokenizers`, `sentencepiece` and `tiktoken` give for 100,000 random string
     pip install tokenizers==0.23.3 sentencepiece tiktoken gguf && python3 tools/golden/make_tokenizer_golden.py
 
 Writes src/text/testdata/*.json, *.model, *.tiktoken and digests.json: name -> one digest a 1,000 strings.
-With ../shared (or CAIRN_SHARED) also digests of the real vocabularies there. Arguments: only names that begin so.
+With ../shared (or CAIRN_SHARED) also digests of the real vocabularies there, and with CAIRN_VOCABULARIES of those in
+the folder vendor/llama.cpp/models of the PyPI source of llama-cpp-python. Arguments: only names that begin so.
 """
 import base64
 import io
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import gguf
 import sentencepiece
 import tiktoken
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -25,6 +27,7 @@ from random_text import digest, strings
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "src" / "text" / "testdata"
 SHARED = pathlib.Path(os.environ.get("CAIRN_SHARED", ROOT.parent / "shared")) / "testdata" / "tokenizers"
+VOCABULARIES = pathlib.Path(os.environ.get("CAIRN_VOCABULARIES", "absent"))
 SEED, COUNT, BATCH = 20261123, 100_000, 1000
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -74,6 +77,8 @@ PRE = {
     "deepseek-v3": [r"\p{N}{1,3}", "[一-龥぀-ゟ゠-ヿ]+", DEEPSEEK3],
     "falcon": [r"[\p{P}\$\+<=>\^~\|`]+", GPT2, "[0-9][0-9][0-9]"],
     "starcoder": [r"\p{N}", GPT2],
+    "command-r": [r"\p{N}", GPT2],
+    "mpt": [GPT2],
     "tekken": [TEKKEN],
     "gpt-4o": [O200K],
     "kimi-k2": [KIMI],
@@ -82,7 +87,7 @@ PRE = {
     "bailingmoe": [BAILING],
     "seed-coder": [SEED_CODER],
 }
-NFC = {"qwen2", "qwen35"}
+NFC = {"qwen2", "qwen35", "command-r", "mpt"}
 WHOLE_WORDS = {"llama-bpe", "tekken", "kimi-k2"}
 
 
@@ -196,6 +201,21 @@ def sentence_piece(kind, name, **options):
     return sentencepiece.SentencePieceProcessor(model_proto=data)
 
 
+def real_vocabulary(path):
+    """The vocabulary and merges of a GGUF file behind the cuts of its model's own tokenizer.json."""
+    fields = gguf.GGUFReader(path).fields
+    tokens, types, merges, pre = [fields[f"tokenizer.ggml.{key}"].contents()
+                                  for key in ("tokens", "token_type", "merges", "pre")]
+    tokenizer = Tokenizer(models.BPE({t: i for i, t in enumerate(tokens)}, [tuple(m.split(" ")) for m in merges],
+                                     ignore_merges=pre in WHOLE_WORDS))
+    tokenizer.pre_tokenizer = byte_level_cuts(PRE[pre])
+    if pre in NFC:
+        tokenizer.normalizer = normalizers.NFC()
+    for kind, add in ((3, tokenizer.add_special_tokens), (4, tokenizer.add_tokens)):
+        add([AddedToken(t, normalized=False, special=kind == 3) for t, k in zip(tokens, types) if k == kind])
+    return tokenizer
+
+
 def is_tie(processor, text):
     best = processor.nbest_encode(text, nbest_size=2)
     sums = [sum(processor.get_score(i) for i in ids) for ids in best]
@@ -232,7 +252,7 @@ def main():
         if not wanted(name):
             return
         digests[name] = []
-        for begin in range(0, COUNT // 5 if name.startswith("pre:") else COUNT, BATCH):
+        for begin in range(0, COUNT, BATCH):
             digests[name].append(digest(encode_batch(texts[begin:begin + BATCH])))
         assert digests_file.parent == OUT  # ../shared is never written
         digests_file.write_text(json.dumps({"seed": SEED, "batch": BATCH, "ties": {k: " ".join(map(str, v)) for k, v in ties.items()},
@@ -296,6 +316,11 @@ def main():
     (OUT / "kimi.tiktoken").write_bytes(b"".join(base64.b64encode(t) + b" %d\n" % r for t, r in ranks.items()))
     encoding = tiktoken.Encoding("kimi", pat_str=KIMI, mergeable_ranks=ranks, special_tokens={})
     record("kimi.tiktoken", lambda batch: [encoding.encode_ordinary(t) for t in batch])
+
+    for name in ("llama-bpe", "qwen2", "command-r", "deepseek-llm"):
+        path = VOCABULARIES / f"ggml-vocab-{name}.gguf"
+        if path.exists():
+            record_json("vocabulary:" + name, lambda: real_vocabulary(path))
 
     if SHARED.exists():
         for packed in sorted(SHARED.glob("hf/*.tokenizer.json.zst")):
