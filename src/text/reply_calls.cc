@@ -123,6 +123,80 @@ Calls read_arg_keys(std::string_view body, const ToolSchemas& schemas) {
     return std::vector{call};
 }
 
+/// Gemma 4's own notation: texts between <|"|>, everything else as in JSON but keys without quotes.
+class GemmaReader {
+  public:
+    explicit GemmaReader(std::string_view text) : text_(text) {}
+
+    /// Discarded when it is no value.
+    Json value(int depth = 0) {
+        skip_space();
+        if (depth > kGemmaDepthMax) return nothing();
+        if (takes(kQuote)) return quoted();
+        if (takes("{")) return object(depth);
+        if (takes("[")) return list(depth);
+        const std::string_view word = until(",]}");
+        Json parsed = parse(trimmed(word));
+        return parsed.is_discarded() && !trimmed(word).empty() ? Json(std::string(trimmed(word)))
+                                                               : parsed;
+    }
+    bool at_end() {
+        skip_space();
+        return text_.empty();
+    }
+
+  private:
+    static constexpr std::string_view kQuote = "<|\"|>";
+    static constexpr int kGemmaDepthMax = 64;
+
+    static Json nothing() { return Json(Json::value_t::discarded); }
+    void skip_space() {
+        const std::size_t begin = text_.find_first_not_of(" \t\r\n");
+        text_.remove_prefix(std::min(begin, text_.size()));
+    }
+    bool takes(std::string_view mark) {
+        skip_space();
+        if (!text_.starts_with(mark)) return false;
+        text_.remove_prefix(mark.size());
+        return true;
+    }
+    std::string_view until(std::string_view marks) {
+        const std::string_view found = text_.substr(0, text_.find_first_of(marks));
+        text_.remove_prefix(found.size());
+        return found;
+    }
+    Json quoted() {
+        const std::size_t end = text_.find(kQuote);
+        if (end == kNone) return nothing();
+        Json text = std::string(text_.substr(0, end));
+        text_.remove_prefix(end + kQuote.size());
+        return text;
+    }
+    Json list(int depth) {
+        Json items = Json::array();
+        if (takes("]")) return items;
+        do {
+            items.push_back(value(depth + 1));
+            if (items.back().is_discarded()) return nothing();
+        } while (takes(","));
+        return takes("]") ? items : nothing();
+    }
+    Json object(int depth) {
+        Json members = Json::object();
+        if (takes("}")) return members;
+        do {
+            const Json key = takes(kQuote) ? quoted() : Json(std::string(trimmed(until(":,{}"))));
+            if (!key.is_string() || key == "" || !takes(":")) return nothing();
+            Json member = value(depth + 1);
+            if (member.is_discarded()) return nothing();
+            members[key.get<std::string>()] = std::move(member);
+        } while (takes(","));
+        return takes("}") ? members : nothing();
+    }
+
+    std::string_view text_;
+};
+
 /// The value of name="..." in a tag.
 std::string attribute(std::string_view tag, std::string_view name) {
     std::size_t at = 0;
@@ -267,6 +341,21 @@ Calls read_mistral_calls(std::string_view body, const ToolSchemas& schemas) {
     if (!call) return std::nullopt;
     if (id != kNone) call->id = trimmed(head.substr(id + 9));
     return std::vector{*call};
+}
+
+Calls read_gemma_call(std::string_view body, const ToolSchemas&) {
+    std::string_view rest = trimmed(body);
+    const std::size_t open = rest.find('{');
+    if (!rest.starts_with("call:") || open == kNone || rest.size() > kBodyBytesMax) {
+        return std::nullopt;
+    }
+    GemmaReader reader(rest.substr(open));
+    const Json arguments = reader.value();
+    ToolCall call;
+    call.name = trimmed(rest.substr(5, open - 5));
+    if (call.name.empty() || !arguments.is_object() || !reader.at_end()) return std::nullopt;
+    call.arguments = dumped(arguments);
+    return std::vector{call};
 }
 
 Calls read_function_tag(std::string_view body, const ToolSchemas&) {

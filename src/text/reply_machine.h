@@ -39,6 +39,7 @@ std::optional<std::vector<ToolCall>> read_deepseek_call(std::string_view body, c
 std::optional<std::vector<ToolCall>> read_kimi_call(std::string_view body, const ToolSchemas&);
 std::optional<std::vector<ToolCall>> read_mistral_calls(std::string_view body, const ToolSchemas&);
 std::optional<std::vector<ToolCall>> read_function_tag(std::string_view body, const ToolSchemas&);
+std::optional<std::vector<ToolCall>> read_gemma_call(std::string_view body, const ToolSchemas&);
 /// A call whose name stood outside of the body.
 std::optional<ToolCall> named_call(std::string_view name, std::string_view body);
 

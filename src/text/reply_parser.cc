@@ -88,6 +88,27 @@ const std::vector<Family> kFamilies = {
      "<|tools_suffix|>",
      read_json_calls,
      {}},
+    {ReplyFormat::kGemma,
+     "gemma",
+     "<|tool_call>call:",
+     {"<|tool_call>"},
+     "<tool_call|>",
+     read_gemma_call,
+     {}},
+    {ReplyFormat::kGigaChat,
+     "gigachat",
+     "<|function_call|>",
+     {"<|function_call|>"},
+     "",
+     read_json_calls,
+     {"<|message_sep|>"}},
+    {ReplyFormat::kGigaChat,
+     "gigachat",
+     "'role': 'function call'",
+     {"function call<|role_sep|>"},
+     "",
+     read_json_calls,
+     {"<|message_sep|>"}},
     {ReplyFormat::kGranite, "granite", "<|tool_call|>", {"<|tool_call|>"}, "", read_json_calls, {}},
     {ReplyFormat::kTagList,
      "tag-list",
@@ -127,10 +148,12 @@ struct Reasoning {
     std::string_view begin;
     std::string_view end;
 };
-constexpr std::array kReasoning = {
-    Reasoning{"<think>", "</think>"}, Reasoning{"<seed:think>", "</seed:think>"},
-    Reasoning{"[THINK]", "[/THINK]"}, Reasoning{"<|START_THINKING|>", "<|END_THINKING|>"},
-    Reasoning{"<|inner_prefix|>", "<|inner_suffix|>"}};
+constexpr std::array kReasoning = {Reasoning{"<think>", "</think>"},
+                                   Reasoning{"<seed:think>", "</seed:think>"},
+                                   Reasoning{"[THINK]", "[/THINK]"},
+                                   Reasoning{"<|START_THINKING|>", "<|END_THINKING|>"},
+                                   Reasoning{"<|inner_prefix|>", "<|inner_suffix|>"},
+                                   Reasoning{"<|channel>thought", "<channel|>"}};
 
 bool is_space(char c) {
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
@@ -150,8 +173,10 @@ class MarkMachine : public ReplyParser::Machine {
             begins_.insert(begins_.end(), family_.dropped.begin(), family_.dropped.end());
             marks = begins_;
             if (!family_.end.empty()) marks.push_back(family_.end);
-            inner_ = {"<｜tool▁sep｜>", "<|tool_call_argument_begin|>", "[ARGS]", "[CALL_ID]",
-                      "｜DSML｜"};
+            inner_ = {"<｜tool▁sep｜>", "<|tool_call_argument_begin|>",
+                      "[ARGS]",         "[CALL_ID]",
+                      "｜DSML｜",       "<|\"|>",
+                      "<|role_sep|>"};
             marks.insert(marks.end(), inner_.begin(), inner_.end());
         }
         whole_json_ = calls_ && family_.format == ReplyFormat::kLlama;

@@ -124,6 +124,23 @@ const std::vector<Case> kCases = {
     {F::kLlama, "<|python_tag|>", "<|python_tag|>{\"name\": \"sum\", \"parameters\": {\"b\": 1}}",
      "{sum  {\"b\":1}}"},
     {F::kLlama, "<|python_tag|>", "{\"just\": \"JSON\"} as asked", "{\"just\": \"JSON\"} as asked"},
+    // Gemma 4: texts in marks of their own, keys bare.
+    {F::kGemma, "<|tool_call>call: <channel|>",
+     "<|channel>thought\nHm.\n<channel|>Wait.<|tool_call>call:sum{a:<|\"|>x, }{\"y\"<|\"|>,b:-1.5,"
+     "c:[true,<|\"|>z<|\"|>],d:{<|\"|>k<|\"|>:null},e:[]}<tool_call|><|tool_call>call:now{}<tool_"
+     "call|>",
+     "(Hm.)Wait.{sum  {\"a\":\"x, }{\\\"y\\\"\",\"b\":-1.5,\"c\":[true,\"z\"],\"d\":{\"k\":null},"
+     "\"e\":[]}}{now  {}}"},
+    {F::kGemma, "<|tool_call>call:", "<|tool_call>call:sum{a:<|\"|>x}<tool_call|>",
+     "<|tool_call>call:sum{a:<|\"|>x}<tool_call|>"},
+    // GigaChat 3.1 and 3.
+    {F::kGigaChat, "<|function_call|>",
+     "I look.<|function_call|>{\"name\": \"sum\", \"arguments\": {\"b\": 1}}",
+     "I look.{sum  {\"b\":1}}"},
+    {F::kGigaChat, "'role': 'function call'",
+     "I look.<|message_sep|>\n\nfunction call<|role_sep|>\n{\"name\": \"sum\", \"arguments\": "
+     "{\"b\": 1}}",
+     "I look.{sum  {\"b\":1}}"},
     {F::kFunctionTags, "<function=", "Ok <function=sum>{\"b\": 2}</function>",
      "Ok{sum  {\"b\":2}}"},
     {F::kRecipients, ">>>${recipient}", "all\nHello > there\n>>>sum\n{\"b\": 3}>>>python\nx = 1",

@@ -31,6 +31,8 @@ enum class ReplyFormat {
     kGranite,       ///< <|tool_call|>[...]
     kCommandR,      ///< <|START_ACTION|>[...]<|END_ACTION|>
     kApertus,       ///< <|tools_prefix|>[...]<|tools_suffix|>
+    kGemma,         ///< <|tool_call>call:name{key:value}<tool_call|> (Gemma 4)
+    kGigaChat,      ///< <|function_call|>{...} (3.1), function call<|role_sep|>{...} (3)
 };
 
 /// The calls of this template's family. The more special marks win.
