@@ -22,6 +22,8 @@ Status check_sampling_options(const SamplingOptions& options) {
     CAIRN_TRY(check("top_k", options.top_k, 0, 1'000'000));
     CAIRN_TRY(check("top_p", options.top_p, 0, 1));
     CAIRN_TRY(check("min_p", options.min_p, 0, 1));
+    CAIRN_TRY(check("presence_penalty", options.presence_penalty, -2, 2));
+    CAIRN_TRY(check("frequency_penalty", options.frequency_penalty, -2, 2));
     return {};
 }
 
@@ -82,6 +84,10 @@ TokenId Sampler::draw() {
 Sample Sampler::next(std::span<const float> logits, const TokenMask* mask) {
     const auto vocabulary = static_cast<TokenId>(logits.size());
     values_.assign(logits.begin(), logits.end());
+    for (const auto& [id, count] : drawn_) {
+        values_[static_cast<std::size_t>(id)] -=
+            options_.presence_penalty + options_.frequency_penalty * static_cast<float>(count);
+    }
     candidates_.clear();
     kept_.clear();
     for (TokenId id = 0; id < vocabulary; ++id) {
@@ -103,6 +109,7 @@ Sample Sampler::next(std::span<const float> logits, const TokenMask* mask) {
         const auto best = std::max_element(kept_.begin(), kept_.end());
         sample.token = candidates_[static_cast<std::size_t>(best - kept_.begin())];
     }
+    if (options_.presence_penalty != 0 || options_.frequency_penalty != 0) ++drawn_[sample.token];
     const auto index = static_cast<std::size_t>(sample.token);
     sample.logprob = logits[index] - kernels::log_sum_exp(logits.data(), vocabulary);
     sample.allowed_logprob = values_[index] - kernels::log_sum_exp(kept_.data(), std::ssize(kept_));

@@ -31,6 +31,17 @@ TEST(Sampler, GreedyTakesTheSmallestOfEqualIds) {
     EXPECT_EQ(draw({}, 10), (std::map<TokenId, int>{{1, 10}}));
 }
 
+TEST(Sampler, PenaltiesMakeRepetitionDearer) {
+    SamplingOptions options;
+    options.presence_penalty = 1.5F;  // 3, 3, 2, 1, -1: each is passed by the next when drawn
+    EXPECT_EQ(draw(options, 3), (std::map<TokenId, int>{{1, 1}, {2, 1}, {3, 1}}));
+    options.presence_penalty = 0;
+    options.frequency_penalty = 0.6F;
+    EXPECT_EQ(draw(options, 4), (std::map<TokenId, int>{{1, 2}, {3, 2}}));
+    options.frequency_penalty = 3;
+    EXPECT_EQ(check_sampling_options(options).error().code, Code::kInvalid);
+}
+
 TEST(Sampler, LogprobsAreThoseOfTheSoftmaxBeforeAndAfterTheMask) {
     TokenMask mask;
     mask.reset(5);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct SamplingOptions {
     std::int32_t top_k = 0;  ///< 0: off
     float top_p = 1;         ///< 1: off
     float min_p = 0;         ///< 0: off; keeps tokens with p >= min_p * p(best)
+    /// Taken from the logit of a token that was drawn before: once, and once for each time.
+    float presence_penalty = 0;
+    float frequency_penalty = 0;
     std::uint64_t seed = 1;
 };
 
@@ -45,6 +49,7 @@ class Sampler {
     std::vector<TokenId> candidates_;  ///< allowed tokens
     std::vector<float> kept_;          ///< their values
     std::vector<double> weights_;
+    std::map<TokenId, int> drawn_;  ///< how often; kept only for the penalties
 };
 
 }  // namespace cairn::engine
