@@ -256,6 +256,8 @@ Status read_retrieval(Table& table, const toml::node& node, WorkspaceConfig& con
     RetrievalConfig& retrieval = config.retrieval;
     CAIRN_TRY(table.text("embedder", retrieval.embedder));
     CAIRN_TRY(table.text("reranker", retrieval.reranker));
+    CAIRN_TRY(table.text("query_prefix", retrieval.query_prefix));
+    CAIRN_TRY(table.text("passage_prefix", retrieval.passage_prefix));
     for (std::string* reference : {&retrieval.embedder, &retrieval.reranker}) {
         if (reference->empty() || resolve_reference(config.root, *reference)) continue;
         return error_at(

@@ -88,6 +88,15 @@ TEST(Config, SmallestWorkspaceIsAName) {
     EXPECT_EQ(config->currency, "EUR");
 }
 
+TEST(Config, PrefixesOfAnEmbedderKeepTheirSpaces) {
+    const auto config = load(
+        "[workspace]\nname = \"x\"\n[retrieval]\nembedder = \"file:e5\"\n"
+        "query_prefix = \"query: \"\npassage_prefix = \"passage: \"\n");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->retrieval.query_prefix, "query: ");
+    EXPECT_EQ(config->retrieval.passage_prefix, "passage: ");
+}
+
 TEST(Config, AnExplicitZeroPriceStaysZero) {
     const auto config = load(
         "[workspace]\nname = \"x\"\n[prices]\ninput_per_mtok = 1\ncached_input_per_mtok = 0\n");

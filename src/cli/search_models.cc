@@ -4,29 +4,18 @@
 #include "search_models.h"
 
 #include "cairn/base/files.h"
-#include "cairn/operate/model_store.h"
 
 namespace cairn::cli {
 
 namespace {
 
-Result<std::filesystem::path> path_of(const Session& session, const std::string& reference) {
-    constexpr std::string_view kFile = "file:";
-    constexpr std::string_view kStored = "model:";
-    if (reference.starts_with(kFile)) {
-        return session.config.root / reference.substr(kFile.size());
-    }
-    const auto store = CAIRN_TRY(operate::ModelStore::open(session.config.model_store));
-    const bool stored = reference.starts_with(kStored);
-    return store.path(CAIRN_TRY(store.find(stored ? reference.substr(kStored.size()) : reference)));
-}
-
 /// Encoder::digest, computed once for the same files.
 Result<std::string> identity_of(Session& session, const std::filesystem::path& path,
+                                const std::string& settings,
                                 const std::function<std::string()>& compute) {
     std::error_code failure;
     const bool folder = std::filesystem::is_directory(path, failure);
-    std::string key = "encoder " + path.string();
+    std::string key = "encoder " + path.string() + settings;
     for (const FileEntry& file : CAIRN_TRY(list_files(folder ? path : path.parent_path()))) {
         if (!folder && file.relative != path.filename().string()) continue;
         key += " " + std::to_string(file.size) + " " + std::to_string(file.modified_ns);
@@ -44,20 +33,24 @@ Result<knowledge::SearchModels> search_models(Session& session) {
     const RetrievalConfig& config = session.config.retrieval;
     knowledge::SearchModels models;
     if (!config.embedder.empty()) {
-        const auto path = CAIRN_TRY(path_of(session, config.embedder));
+        const auto path = CAIRN_TRY(session.model_path(config.embedder, "[retrieval] embedder"));
         auto loaded = engine::Embedder::load(path, session.threads);
         if (!loaded) return loaded.error().with_context("retrieval.embedder");
         models.embedder = *loaded;
-        models.embedder_identity =
-            CAIRN_TRY(identity_of(session, path, [&] { return models.embedder->identity(); }));
+        const bool named = !config.query_prefix.empty() || !config.passage_prefix.empty();
+        if (named) models.embedder->set_prefixes(config.query_prefix, config.passage_prefix);
+        const std::string prefixes =
+            named ? " " + config.query_prefix + " " + config.passage_prefix : "";
+        models.embedder_identity = CAIRN_TRY(
+            identity_of(session, path, prefixes, [&] { return models.embedder->identity(); }));
     }
     if (!config.reranker.empty()) {
-        const auto path = CAIRN_TRY(path_of(session, config.reranker));
+        const auto path = CAIRN_TRY(session.model_path(config.reranker, "[retrieval] reranker"));
         auto loaded = engine::Reranker::load(path, session.threads);
         if (!loaded) return loaded.error().with_context("retrieval.reranker");
         models.reranker = *loaded;
         models.reranker_identity = CAIRN_TRY(
-            identity_of(session, path, [&] { return models.reranker->encoder().digest(); }));
+            identity_of(session, path, "", [&] { return models.reranker->encoder().digest(); }));
     }
     session.loaded_search_models = models;
     return models;

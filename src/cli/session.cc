@@ -52,26 +52,25 @@ Result<const ScenarioConfig*> Session::scenario(const std::string& name) const {
                       "cairn.toml has: " + (known.empty() ? "none" : known));
 }
 
-Result<std::filesystem::path> Session::base_model_path() const {
+Result<std::filesystem::path> Session::model_path(const std::string& reference,
+                                                  std::string_view key) const {
     constexpr std::string_view kFile = "file:";
-    constexpr std::string_view kStored = "model:";
-    const std::string& base = config.base_model;
-    if (base.starts_with(kFile)) {
-        const std::filesystem::path path = config.root / base.substr(kFile.size());
+    if (reference.starts_with(kFile)) {
+        const std::filesystem::path path = config.root / reference.substr(kFile.size());
         std::error_code ignored;
-        if (!std::filesystem::exists(path, ignored)) {
-            return make_error(Code::kNotFound,
-                              "the base model " + path.string() + " does not exist",
-                              "correct [model] base in cairn.toml");
-        }
-        return path;
+        if (std::filesystem::exists(path, ignored)) return path;
+        return make_error(Code::kNotFound, "the model " + path.string() + " does not exist",
+                          "correct " + std::string(key) + " in cairn.toml");
     }
-    if (base.starts_with("hf:") || base.starts_with(kStored)) {
+    if (reference.starts_with("hf:") || reference.starts_with("model:")) {
         const auto models = CAIRN_TRY(operate::ModelStore::open(config.model_store));
-        const bool stored = base.starts_with(kStored);
-        return models.path(CAIRN_TRY(models.find(stored ? base.substr(kStored.size()) : base)));
+        return models.path(CAIRN_TRY(models.find(reference)));
     }
-    return unpack_bundled_model(base, store.folder() / "models");
+    return unpack_bundled_model(reference, store.folder() / "models");
+}
+
+Result<std::filesystem::path> Session::base_model_path() const {
+    return model_path(config.base_model, "[model] base");
 }
 
 Result<std::string> Session::base_model_digest() {

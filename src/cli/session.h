@@ -32,6 +32,10 @@ struct Session {
     static Result<Session> open(const Globals& globals);
     /// Errors: kNotFound naming the scenarios there are.
     Result<const ScenarioConfig*> scenario(const std::string& name) const;
+    /// What Model::load opens for "file:PATH" (below the workspace), "hf:...", "model:NAME" or a
+    /// bundled model; `key` of cairn.toml is named when nothing is there.
+    Result<std::filesystem::path> model_path(const std::string& reference,
+                                             std::string_view key) const;
     /// The base model's file: the bundled one is written to .cairn/models at first use.
     Result<std::filesystem::path> base_model_path() const;
     /// SHA-256 of that file; remembered with its size and time, so that large files are read once.

@@ -22,9 +22,12 @@ constexpr std::int64_t kAloneTokens = 64;
 // A query is a question; below this a passage cannot be judged.
 constexpr std::int64_t kPassageTokensMin = 8;
 
-/// Calls run(batch of sequences, index of its first) for pieces of at most kBatchTokens tokens.
+/// Calls run(batch of sequences, index of its first) for pieces of at most kBatchTokens tokens,
+/// each in a turn of its own. Returns the milliseconds without waiting.
 template <typename Run>
-Status in_batches(std::span<const EncoderSequence> sequences, const Run& run) {
+Result<double> in_batches(Turns& turns, std::span<const EncoderSequence> sequences,
+                          const Run& run) {
+    double seconds = 0;
     std::size_t begin = 0;
     while (begin < sequences.size()) {
         std::size_t end = begin;
@@ -34,10 +37,13 @@ Status in_batches(std::span<const EncoderSequence> sequences, const Run& run) {
             if (end > begin && tokens > kBatchTokens) break;
             ++end;
         }
+        const std::lock_guard turn(turns);
+        const double began = now_seconds();
         CAIRN_TRY(run(sequences.subspan(begin, end - begin), begin));
+        seconds += now_seconds() - began;
         begin = end;
     }
-    return {};
+    return 1000 * seconds;
 }
 
 void normalise(float* values, std::int64_t width) {
@@ -51,8 +57,22 @@ void normalise(float* values, std::int64_t width) {
 
 }  // namespace
 
+void Turns::lock() {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t mine = next_++;
+    changed_.wait(lock, [&] { return served_ == mine; });
+}
+
+void Turns::unlock() {
+    const std::lock_guard lock(mutex_);
+    ++served_;
+    changed_.notify_all();
+}
+
 Embedder::Embedder(std::shared_ptr<const Encoder> encoder, int threads)
     : encoder_(std::move(encoder)),
+      query_prefix_(encoder_->config().query_prefix),
+      passage_prefix_(encoder_->config().passage_prefix),
       pool_(threads),
       forward_(encoder_, &pool_),
       alone_(encoder_, nullptr) {}
@@ -61,17 +81,21 @@ Result<std::shared_ptr<Embedder>> Embedder::load(const std::filesystem::path& pa
     return std::make_shared<Embedder>(CAIRN_TRY(Encoder::load(path)), threads);
 }
 
+void Embedder::set_prefixes(std::string query, std::string passage) {
+    query_prefix_ = std::move(query);
+    passage_prefix_ = std::move(passage);
+}
+
 std::string Embedder::identity() const {
-    const EncoderConfig& c = encoder_->config();
-    return fmt::format("{}:{}:{}", encoder_->digest(), c.query_prefix, c.passage_prefix);
+    return fmt::format("{}:{}:{}", encoder_->digest(), query_prefix_, passage_prefix_);
 }
 
 Result<Embeddings> Embedder::embed(std::span<const std::string> texts, TextRole role,
                                    LongText long_text) {
     const EncoderConfig& config = encoder_->config();
-    const std::string& prefix = role == TextRole::kQuery     ? config.query_prefix
-                                : role == TextRole::kPassage ? config.passage_prefix
-                                                             : std::string();
+    const std::string prefix = role == TextRole::kQuery     ? query_prefix_
+                               : role == TextRole::kPassage ? passage_prefix_
+                                                            : std::string();
     const std::int64_t room = config.token_limit() - encoder_->wrap_tokens(false);
     Embeddings out;
     out.width = config.model_width;
@@ -92,23 +116,21 @@ Result<Embeddings> Embedder::embed(std::span<const std::string> texts, TextRole 
         out.tokens += std::ssize(sequences.back().tokens);
     }
     out.values.resize(texts.size() * static_cast<std::size_t>(out.width));
-    const std::lock_guard lock(mutex_);
-    const double began = now_seconds();
     EncoderForward& forward = out.tokens <= kAloneTokens ? alone_ : forward_;
-    CAIRN_TRY(in_batches(
-        sequences, [&](std::span<const EncoderSequence> batch, std::size_t first) -> Status {
-            const float* hidden = CAIRN_TRY(forward.run(batch)).data();
-            float* row = out.values.data() + first * static_cast<std::size_t>(out.width);
-            for (const EncoderSequence& sequence : batch) {
-                const std::int64_t count = std::ssize(sequence.tokens);
-                pool_tokens(row, hidden, count, out.width, config.pooling);
-                if (config.normalise) normalise(row, out.width);
-                hidden += count * out.width;
-                row += out.width;
-            }
-            return {};
-        }));
-    out.engine_ms = (now_seconds() - began) * 1000;
+    out.engine_ms = CAIRN_TRY(
+        in_batches(turns_, sequences,
+                   [&](std::span<const EncoderSequence> batch, std::size_t first) -> Status {
+                       const float* hidden = CAIRN_TRY(forward.run(batch)).data();
+                       float* row = out.values.data() + first * static_cast<std::size_t>(out.width);
+                       for (const EncoderSequence& sequence : batch) {
+                           const std::int64_t count = std::ssize(sequence.tokens);
+                           pool_tokens(row, hidden, count, out.width, config.pooling);
+                           if (config.normalise) normalise(row, out.width);
+                           hidden += count * out.width;
+                           row += out.width;
+                       }
+                       return {};
+                   }));
     return out;
 }
 
@@ -147,16 +169,13 @@ Result<RankedPassages> Reranker::score(std::string_view query,
         sequences.push_back(encoder_->wrap(asked, ids));
         out.tokens += std::ssize(sequences.back().tokens);
     }
-    const std::lock_guard lock(mutex_);
-    const double began = now_seconds();
-    CAIRN_TRY(
-        in_batches(sequences, [&](std::span<const EncoderSequence> batch, std::size_t) -> Status {
+    out.engine_ms = CAIRN_TRY(in_batches(
+        turns_, sequences, [&](std::span<const EncoderSequence> batch, std::size_t) -> Status {
             for (const float logit : CAIRN_TRY(forward_.classify(batch))) {
                 out.scores.push_back(1 / (1 + std::exp(-double{logit})));
             }
             return {};
         }));
-    out.engine_ms = (now_seconds() - began) * 1000;
     return out;
 }
 

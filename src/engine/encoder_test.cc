@@ -6,11 +6,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <mutex>
+#include <thread>
 
 #include "cairn/base/files.h"
+#include "cairn/engine/embedder.h"
 
 namespace cairn::engine {
 namespace {
@@ -143,6 +148,43 @@ TEST(Encoder, SettingsOfSentenceTransformersAreRead) {
     EXPECT_EQ(config.query_prefix, "how: ");
     EXPECT_EQ(config.passage_prefix, "this: ");
     EXPECT_EQ(load("encoder_xlmr")->config().pooling, Pooling::kMean);
+}
+
+TEST(Embedder, TheUsersPrefixesReplaceThoseOfTheFiles) {
+    const auto encoder = load("encoder_bert");
+    ASSERT_NE(encoder, nullptr);
+    Embedder plain(encoder, 1);
+    Embedder prefixed(encoder, 1);
+    prefixed.set_prefixes("query: ", "");
+    const std::vector<std::string> text = {"the ferry"};
+    const std::vector<std::string> written = {"query: the ferry"};
+    const auto asked = prefixed.embed(text, TextRole::kQuery).value();
+    EXPECT_EQ(asked.values, plain.embed(written).value().values);
+    EXPECT_NE(prefixed.identity(), plain.identity()) << "an index must not mix the two";
+}
+
+TEST(Turns, ALongCallLetsShortOnesInBetween) {
+    Turns turns;
+    std::vector<int> order;  // guarded by the turns themselves
+    turns.lock();
+    std::thread other;
+    std::atomic<bool> waits = false;
+    other = std::thread([&] {
+        waits = true;
+        const std::lock_guard turn(turns);
+        order.push_back(2);
+    });
+    while (!waits)
+        std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // until it stands in the row
+    order.push_back(1);
+    turns.unlock();
+    {
+        const std::lock_guard turn(turns);  // the second batch of the long call
+        order.push_back(3);
+    }
+    other.join();
+    EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
 TEST(Encoder, PairsAreWrappedAsTheModelLearnedIt) {

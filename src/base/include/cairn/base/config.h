@@ -63,6 +63,8 @@ struct CleanConfig {
 struct RetrievalConfig {
     std::string embedder;
     std::string reranker;
+    std::string query_prefix;    ///< what the embedder was trained to read before a question
+    std::string passage_prefix;  ///< and before a text; both empty: what its files say
 };
 
 struct TuneConfig {

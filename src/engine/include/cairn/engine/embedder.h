@@ -3,6 +3,7 @@
 // they answer a query. Deterministic: a text gives the same bytes alone and in any batch.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -36,7 +37,21 @@ struct Embeddings {
     }
 };
 
-/// Thread-safe: calls take turns.
+/// A lock that is handed on in the order in which callers came: one call with many batches lets
+/// every short one in between.
+class Turns {
+  public:
+    void lock();
+    void unlock();
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t next_ = 0;
+    std::uint64_t served_ = 0;
+};
+
+/// Thread-safe: calls take turns, batch by batch.
 class Embedder {
   public:
     /// `threads` 0: one per usable core.
@@ -49,6 +64,10 @@ class Embedder {
     Result<Embeddings> embed(std::span<const std::string> texts, TextRole role = TextRole::kPlain,
                              LongText long_text = LongText::kRefuse);
 
+    /// In place of the prefixes that the model's files name; most name none. Before the first
+    /// embed.
+    void set_prefixes(std::string query, std::string passage);
+
     const Encoder& encoder() const { return *encoder_; }
     std::int64_t width() const { return encoder_->config().model_width; }
     /// Changes whenever the same text could get another vector.
@@ -56,7 +75,9 @@ class Embedder {
 
   private:
     std::shared_ptr<const Encoder> encoder_;
-    std::mutex mutex_;
+    std::string query_prefix_;
+    std::string passage_prefix_;
+    Turns turns_;
     ThreadPool pool_;
     EncoderForward forward_;
     EncoderForward alone_;  ///< on the calling thread
@@ -69,7 +90,8 @@ struct RankedPassages {
     double engine_ms = 0;
 };
 
-/// A cross-encoder: reads query and passage together. Thread-safe: calls take turns.
+/// A cross-encoder: reads query and passage together. Thread-safe: calls take turns, batch by
+/// batch.
 class Reranker {
   public:
     /// Errors: kUnsupported when the model's head does not have exactly one label.
@@ -85,7 +107,7 @@ class Reranker {
   private:
     Reranker(std::shared_ptr<const Encoder> encoder, int threads);
     std::shared_ptr<const Encoder> encoder_;
-    std::mutex mutex_;
+    Turns turns_;
     ThreadPool pool_;
     EncoderForward forward_;
 };
