@@ -12,6 +12,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <cctype>
+#include <cstdlib>
 
 #include "cairn/base/progress.h"
 
@@ -43,8 +44,65 @@ bool is_redirect(int status) {
 }
 
 Error unavailable(const Url& url, std::string_view what) {
-    return make_error(Code::kUnavailable, fmt::format("{}: {}", url.origin(), what),
-                      "check the network, then run the command again: it goes on where it was");
+    return make_error(
+        Code::kUnavailable, fmt::format("{}: {}", url.origin(), what),
+        "check the network (behind a proxy: HTTPS_PROXY=http://HOST:PORT), then run the "
+        "command again: it goes on where it was");
+}
+
+struct Proxy {
+    Url url;
+    std::string authorization;  ///< "Basic ...", or empty
+};
+
+const char* environment(std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+        const char* value = std::getenv(name);
+        if (value != nullptr && *value != '\0') return value;
+    }
+    return "";
+}
+
+/// NO_PROXY: "example.com" also means what ends in .example.com; "*" means every host.
+bool goes_direct(std::string_view host, std::string_view list) {
+    while (!list.empty()) {
+        std::string_view name = list.substr(0, list.find(','));
+        list.remove_prefix(std::min(name.size() + 1, list.size()));
+        while (name.starts_with(' ') || name.starts_with('.'))
+            name.remove_prefix(1);
+        while (name.ends_with(' '))
+            name.remove_suffix(1);
+        if (name == "*" || (!name.empty() && host == name)) return true;
+        if (!name.empty() && host.ends_with("." + std::string(name))) return true;
+    }
+    return false;
+}
+
+/// Where a company lets https out: HTTPS_PROXY or ALL_PROXY, [http://][NAME:PASSWORD@]HOST:PORT.
+Result<std::optional<Proxy>> find_proxy(const Url& url) {
+    std::string_view text = environment({"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"});
+    if (!url.tls || text.empty()) return std::optional<Proxy>();
+    if (goes_direct(url.host, lower(environment({"NO_PROXY", "no_proxy"})))) {
+        return std::optional<Proxy>();
+    }
+    if (text.starts_with("http://")) text.remove_prefix(7);
+    Proxy proxy;
+    if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
+        const std::string name(text.substr(0, at));
+        std::string encoded(4 * ((name.size() + 2) / 3) + 1, '\0');
+        const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                         reinterpret_cast<const unsigned char*>(name.data()),
+                                         static_cast<int>(name.size()));
+        proxy.authorization = "Basic " + encoded.substr(0, static_cast<std::size_t>(size));
+        text.remove_prefix(at + 1);
+    }
+    const auto parsed = parse_url("http://" + std::string(text));
+    if (!parsed) {
+        return make_error(Code::kInvalid, "HTTPS_PROXY: expected http://HOST:PORT",
+                          "proxies of other kinds are not known");
+    }
+    proxy.url = *parsed;
+    return std::optional<Proxy>(std::move(proxy));
 }
 
 /// One connection. `Stream` is a tcp_stream or a TLS stream over one.
@@ -77,6 +135,8 @@ class Connection {
     }
     Error failed(const beast::error_code& failure, std::string_view doing) const;
     Status start_tls();
+    /// Asks the proxy that is connected for a tunnel to the hub.
+    Status open_tunnel(const Proxy& proxy);
     template <typename Stream>
     Result<HttpResponse> talk(Stream& stream, const HttpRequest& request, const BodySink& sink);
     template <typename Stream, typename Parser>
@@ -100,21 +160,51 @@ Error Connection::failed(const beast::error_code& failure, std::string_view doin
     return unavailable(url_, fmt::format("{} while {}", failure.message(), doing));
 }
 
+Status Connection::open_tunnel(const Proxy& proxy) {
+    const std::string target = url_.host + ":" + url_.port;
+    http::request<http::empty_body> ask(http::verb::connect, target, 11);
+    ask.set(http::field::host, target);
+    ask.set(http::field::user_agent, "cairn");
+    if (!proxy.authorization.empty()) {
+        ask.set(http::field::proxy_authorization, proxy.authorization);
+    }
+    auto failure = wait(timeouts_.silence_seconds,
+                        [&](auto handler) { http::async_write(tcp_, ask, handler); });
+    if (failure) return failed(failure, "asking the proxy");
+    http::response_parser<http::empty_body> parser;
+    parser.header_limit(kHeadBytesMax);
+    parser.skip(true);
+    failure = wait(timeouts_.silence_seconds,
+                   [&](auto handler) { http::async_read_header(tcp_, buffer_, parser, handler); });
+    if (failure) return failed(failure, "waiting for the proxy");
+    const unsigned status = parser.get().result_int();
+    if (status >= 200 && status < 300) return {};
+    return make_error(status == 407 ? Code::kDenied : Code::kUnavailable,
+                      fmt::format("the proxy {} refused a tunnel to {}: status {}",
+                                  proxy.url.origin(), target, status),
+                      status == 407 ? "give NAME:PASSWORD@ in HTTPS_PROXY"
+                                    : "ask who runs the proxy, or name a mirror with --hub");
+}
+
 Status Connection::open() {
-    std::string host = url_.host;
+    const std::optional<Proxy> proxy = CAIRN_TRY(find_proxy(url_));
+    const Url& next = proxy ? proxy->url : url_;
+    std::string host = next.host;
     if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
     tcp::resolver resolver(io_);
     tcp::resolver::results_type addresses;
     auto failure = wait(timeouts_.connect_seconds, [&](auto handler) {
-        resolver.async_resolve(host, url_.port, [&, handler](auto problem, auto found) mutable {
+        resolver.async_resolve(host, next.port, [&, handler](auto problem, auto found) mutable {
             addresses = std::move(found);
             handler(problem);
         });
     });
-    if (failure) return failed(failure, "looking up the name");
+    const std::string what = proxy ? " of the proxy " + next.origin() : "";
+    if (failure) return failed(failure, "looking up the name" + what);
     failure = wait(timeouts_.connect_seconds,
                    [&](auto handler) { tcp_.async_connect(addresses, handler); });
-    if (failure) return failed(failure, "connecting");
+    if (failure) return failed(failure, proxy ? "connecting to the proxy" : "connecting");
+    if (proxy) CAIRN_TRY(open_tunnel(*proxy));
     return url_.tls ? start_tls() : Status();
 }
 

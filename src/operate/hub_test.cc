@@ -12,6 +12,7 @@
 
 #include "hub_client.h"
 #include "test_hub.h"
+#include "test_proxy.h"
 
 namespace cairn::operate {
 namespace {
@@ -23,6 +24,7 @@ using testing::Seen;
 using testing::Send;
 using testing::TestCertificate;
 using testing::TestHub;
+using testing::TestProxy;
 using testing::TestServer;
 
 constexpr const char* kToken = "hf_secret_of_the_test";
@@ -414,6 +416,43 @@ TEST(Http, CertificatesAreChecked) {
     EXPECT_THAT(ask(server.address(), "").error().message, HasSubstr("not trusted"));
     EXPECT_EQ(ask(server.address(), other).error().code, Code::kDenied);
     EXPECT_EQ(ask(misnamed.address(), other).error().code, Code::kDenied) << "another name";
+}
+
+TEST(Http, EncryptedHubsAreReachedThroughAProxy) {
+    const TestCertificate certificate;
+    const ScopedFolder folder("proxy");
+    const auto trusted = (folder.path() / "good.pem").string();
+    ASSERT_TRUE(write_file_atomic(trusted, certificate.certificate));
+    TestServer server([](const Seen&, const Send& send) { send(head(200, {}, 2) + "{}"); },
+                      &certificate);
+    HttpRequest request;
+    request.url = parse_url(server.address() + "/").value();
+    HttpTimeouts timeouts;
+    timeouts.certificates = trusted;
+    const auto ask = [&](const std::string& proxy, const char* direct = "") {
+        ::setenv("HTTPS_PROXY", proxy.c_str(), 1);
+        ::setenv("NO_PROXY", direct, 1);
+        auto answer = http_exchange(request, timeouts, [](auto&, auto) { return Status(); });
+        ::unsetenv("HTTPS_PROXY");
+        ::unsetenv("NO_PROXY");
+        return answer;
+    };
+    {
+        TestProxy proxy("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n");  // me:secret
+        const auto answer = ask("http://me:secret@" + proxy.host());
+        ASSERT_TRUE(answer) << answer.error().to_string();
+        EXPECT_EQ(answer->status, 200);
+    }
+    {
+        TestProxy proxy("Proxy-Authorization: Basic bWU6c2VjcmV0\r\n");
+        const auto refused = ask(proxy.host());
+        EXPECT_EQ(refused.error().code, Code::kDenied);
+        EXPECT_THAT(refused.error().message, HasSubstr("407"));
+        EXPECT_EQ(refused.error().to_string().find("secret"), std::string::npos);
+    }
+    EXPECT_TRUE(ask("http://127.0.0.1:1", "example.com, 127.0.0.1")) << "not through the proxy";
+    EXPECT_THAT(ask("http://127.0.0.1:1").error().message, HasSubstr("proxy"));
+    EXPECT_EQ(ask("socks5://127.0.0.1:1").error().code, Code::kInvalid);
 }
 
 TEST(Http, EncryptedHubsMustNotLeadToPlainOnes) {
