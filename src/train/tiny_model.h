@@ -39,8 +39,9 @@ inline Shape tiny_model_shape(int vocabulary) {
     return shape;
 }
 
-inline std::string tiny_gguf(const text::Tokenizer& tokenizer, ExportType type) {
-    const Shape shape = tiny_model_shape(tokenizer.vocabulary_size());
+inline std::string tiny_gguf(const text::Tokenizer& tokenizer, ExportType type, int context = 64) {
+    Shape shape = tiny_model_shape(tokenizer.vocabulary_size());
+    shape.context = context;
     Rng rng(5);
     std::vector<float> weights = initial_weights(shape, rng);
     for (int i = 0; i < shape.vocabulary * shape.width; ++i) {

@@ -25,6 +25,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Memory grows with a row times the vocabulary, and models know far longer contexts than examples
+// have: several examples share a row of this length, and a longer one gets a row of its own.
+constexpr std::size_t kRowTokens = 1024;
+
 struct Rows {
     std::vector<Segment> segments;
     std::vector<std::vector<std::int32_t>> packed;
@@ -259,19 +263,29 @@ Split split_dev(std::span<const text::RenderedChat> examples, const TuneOptions&
     return split;
 }
 
+int row_length(int context, std::span<const text::RenderedChat> examples,
+               std::span<const text::RenderedChat> dev) {
+    std::size_t longest = kRowTokens;
+    for (const auto part : {examples, dev}) {
+        for (const text::RenderedChat& example : part)
+            longest = std::max(longest, example.ids.size());
+    }
+    return static_cast<int>(std::min(longest, static_cast<std::size_t>(context)));
+}
+
 Status prepare(Run& run, std::span<const text::RenderedChat> examples,
                std::span<const text::RenderedChat> dev) {
-    const int context = run.base.shape.context;
-    run.train = CAIRN_TRY(make_rows(examples, context, "training"));
-    const Rows dev_rows = CAIRN_TRY(make_rows(dev, context, "dev"));
+    const int row_tokens = row_length(run.base.shape.context, examples, dev);
+    run.train = CAIRN_TRY(make_rows(examples, row_tokens, "training"));
+    const Rows dev_rows = CAIRN_TRY(make_rows(dev, row_tokens, "dev"));
     for (std::size_t i = 0; i < dev_rows.packed.size(); ++i) {
         run.dev.push_back(dev_rows.batch(static_cast<std::int64_t>(i)));
     }
     const auto rows = static_cast<std::int64_t>(run.train.packed.size());
     StageRecipe stage;
-    stage.row_tokens = context;
-    stage.tokens = rows * run.options.epochs * context;
-    stage.batch_tokens = std::max(context, run.options.batch_tokens);
+    stage.row_tokens = row_tokens;
+    stage.tokens = rows * run.options.epochs * row_tokens;
+    stage.batch_tokens = std::max(row_tokens, run.options.batch_tokens);
     stage.batch_tokens_first = stage.batch_tokens;
     run.plan = plan_steps(stage, rows, run.options.seed);
     run.optimiser.rate_peak = run.options.rate;
