@@ -18,6 +18,9 @@ namespace cairn::cli {
 Result<std::filesystem::path> unpack_bundled_model(const std::string& name,
                                                    const std::filesystem::path& folder);
 
+/// What [model] base says when nobody chose.
+inline constexpr const char* kBundledBase = "pebble";
+
 struct BundledModel {
     std::string name;
     std::string_view bytes;

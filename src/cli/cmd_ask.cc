@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// cairn ask: one question to a released qa scenario. cairn chat: a conversation with any released
-// scenario or the base.
+// cairn ask: one question to a released qa scenario.
 #include <fmt/format.h>
 
-#include <iostream>
-
-#include "cairn/text/chat_template.h"
 #include "command.h"
 #include "serving.h"
 #include "session.h"
 #include "terminal_meter.h"
 
 namespace cairn::cli {
-
-namespace {
-
-constexpr int kReplyTokensMax = 256;
-
-struct AskOptions {
-    std::string question;
-    std::string scenario;
-    bool trace = false;
-};
 
 std::string answer_text(const apps::Answer& answer) {
     std::string text = answer.text + "\n";
@@ -39,6 +25,14 @@ std::string answer_text(const apps::Answer& answer) {
                               answer.threshold, answer.total_ms);
 }
 
+namespace {
+
+struct AskOptions {
+    std::string question;
+    std::string scenario;
+    bool trace = false;
+};
+
 Status ask(const Globals& globals, const AskOptions& options) {
     Session session = CAIRN_TRY(Session::open(globals));
     const serve::ModelKind kind = serve::ModelKind::kQa;
@@ -55,72 +49,6 @@ Status ask(const Globals& globals, const AskOptions& options) {
     return {};
 }
 
-class Conversation {
-  public:
-    Conversation(Session& session, serve::ServedModel model, TerminalMeter& meter)
-        : session_(session), model_(std::move(model)), meter_(meter) {}
-
-    /// Streams the reply to standard output.
-    Status say(const std::string& line) {
-        return model_.kind == serve::ModelKind::kQa ? say_grounded(line) : say_generated(line);
-    }
-
-  private:
-    static bool show(std::string_view piece) {
-        std::cout << piece << std::flush;
-        return !interrupted();
-    }
-
-    Status say_grounded(const std::string& line) {
-        apps::AssistantRequest request;
-        request.question = line;
-        request.earlier_questions = questions_;
-        request.keep_going = [] { return !interrupted(); };
-        const apps::Answer answer = CAIRN_TRY(model_.answer(request));
-        CAIRN_TRY(meter_.chosen(model_, answer));
-        if (answer.cancelled) return {};
-        std::cout << answer_text(answer) << std::flush;
-        questions_.push_back(line);
-        return {};
-    }
-
-    Status say_generated(const std::string& line) {
-        auto scheduler = CAIRN_TRY(session_.scheduler());
-        messages_.push_back({"user", line});
-        engine::GenerateRequest request;
-        request.prompt =
-            CAIRN_TRY(text::render_chat(scheduler->model()->tokenizer(), messages_, true)).ids;
-        request.max_tokens = kReplyTokensMax;
-        request.adapter = model_.adapter;
-        request.on_token = [](const engine::TokenEvent& event) { return show(event.text); };
-        const engine::GenerateResult result = CAIRN_TRY(scheduler->generate(std::move(request)));
-        std::cout << "\n" << std::flush;
-        CAIRN_TRY(meter_.generated(model_, result));
-        messages_.push_back({"assistant", result.text});
-        return {};
-    }
-
-    Session& session_;
-    serve::ServedModel model_;
-    TerminalMeter& meter_;
-    std::vector<std::string> questions_;
-    std::vector<text::ChatMessage> messages_;
-};
-
-Status chat(const Globals& globals, const std::string& name) {
-    Session session = CAIRN_TRY(Session::open(globals));
-    serve::ServedModel model = CAIRN_TRY(choose_model(session, name));
-    std::cerr << "Talking to " << model.name << ". An empty line or Ctrl-D ends.\n";
-    TerminalMeter meter = CAIRN_TRY(TerminalMeter::open(session));
-    Conversation conversation(session, std::move(model), meter);
-    std::string line;
-    while (std::cerr << "> " && std::getline(std::cin, line) && !line.empty()) {
-        CAIRN_TRY(conversation.say(line));
-        if (interrupted()) break;
-    }
-    return meter.close();
-}
-
 }  // namespace
 
 void add_ask(CLI::App& root, const Globals& globals, Action& action) {
@@ -132,15 +60,6 @@ void add_ask(CLI::App& root, const Globals& globals, Action& action) {
             app.add_flag("--trace", options.trace, "with --json: how the answer came about");
         },
         [&globals](const AskOptions& options) { return ask(globals, options); });
-}
-
-void add_chat(CLI::App& root, const Globals& globals, Action& action) {
-    add_command<std::string>(
-        root, action, "chat", "Talk to a released scenario or the base model",
-        [](CLI::App& app, std::string& name) {
-            app.add_option("model", name, "scenario or base (default: the first scenario)");
-        },
-        [&globals](const std::string& name) { return chat(globals, name); });
 }
 
 }  // namespace cairn::cli

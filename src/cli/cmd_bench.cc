@@ -10,7 +10,7 @@
 #include "cairn/kernels/product_speed.h"
 #include "cairn/train/bench.h"
 #include "command.h"
-#include "session.h"
+#include "models_store.h"
 
 namespace cairn::cli {
 
@@ -81,16 +81,20 @@ std::string to_text(const engine::Readiness& ready) {
         bytes(ready.kv_bytes));
 }
 
-Status bench_engine(const Globals& globals, const std::string& path) {
-    std::filesystem::path file = path;
-    if (path.empty()) file = CAIRN_TRY(CAIRN_TRY(Session::open(globals)).base_model_path());
+struct EngineBenchOptions {
+    std::string model;
+    engine::BenchOptions engine;
+};
+
+Status bench_engine(const Globals& globals, const EngineBenchOptions& asked) {
+    const auto file = CAIRN_TRY(find_model_path(globals, "", asked.model));
     constexpr std::int64_t kPositions = 2048;
     const engine::Readiness ready =
         CAIRN_TRY(engine::measure_readiness(file, globals.threads, kPositions));
     const auto& model = ready.model;
     ThreadPool pool(globals.threads);
     const kernels::MachineLimits limits = kernels::measure_machine(pool);
-    engine::BenchOptions options;
+    engine::BenchOptions options = asked.engine;
     options.threads = globals.threads;
     const engine::EngineSpeed speed = CAIRN_TRY(engine::measure_engine(model, options));
     // Prefill multiplies int8 weights: operations over the int8 limit. Decoding one sequence reads
@@ -128,9 +132,10 @@ Status bench_engine(const Globals& globals, const std::string& path) {
 }
 
 /// Passages of 128 tokens or so, as an index holds them. Products only: attention adds a tenth.
-Status bench_encoder(const Globals& globals, const std::string& path) {
+Status bench_encoder(const Globals& globals, const std::string& name) {
     constexpr std::size_t kTexts = 32;
     constexpr double kSeconds = 2;
+    const auto path = CAIRN_TRY(find_model_path(globals, "", name));
     const auto embedder = CAIRN_TRY(engine::Embedder::load(path, globals.threads));
     std::string passage;
     for (int i = 0; i < 30; ++i)
@@ -201,13 +206,21 @@ void add_bench(CLI::App& root, const Globals& globals, Action& action) {
     add_command<None>(
         *bench, action, "kernels", "Products with weights of every type against the limits",
         [](CLI::App&, None&) {}, [&globals](const None&) { return bench_kernels(globals); });
-    add_command<std::string>(
+    add_command<EngineBenchOptions>(
         *bench, action, "engine",
         "Prefill and decode speed of a model against the machine's limits",
-        [](CLI::App& app, std::string& path) {
-            app.add_option("--model", path, "a GGUF file (default: the workspace's base model)");
+        [](CLI::App& app, EngineBenchOptions& options) {
+            app.add_option("--model", options.model,
+                           "a GGUF file, a folder or a stored model (default: the workspace's "
+                           "base model)");
+            app.add_option("--prompt", options.engine.prompt_tokens,
+                           "tokens of the prompt (default 256)")
+                ->check(CLI::Range(1, 1 << 20));
+            app.add_option("--decode", options.engine.decode_tokens,
+                           "tokens that follow it (default 64)")
+                ->check(CLI::Range(1, 1 << 16));
         },
-        [&globals](const std::string& path) { return bench_engine(globals, path); });
+        [&globals](const EngineBenchOptions& options) { return bench_engine(globals, options); });
     add_command<TokenizerBenchOptions>(
         *bench, action, "tokenizer", "Encoding speed of one core",
         [](CLI::App& app, TokenizerBenchOptions& options) {
@@ -222,7 +235,7 @@ void add_bench(CLI::App& root, const Globals& globals, Action& action) {
     add_command<std::string>(
         *bench, action, "encoder", "Speed of an embedder against the machine's limits",
         [](CLI::App& app, std::string& path) {
-            app.add_option("model", path, "a GGUF file or Hugging Face folder")->required();
+            app.add_option("model", path, "a GGUF file, a folder or a stored model")->required();
         },
         [&globals](const std::string& path) { return bench_encoder(globals, path); });
     add_command<None>(

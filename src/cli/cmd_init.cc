@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "bundled.h"
 #include "cairn/base/files.h"
 #include "command.h"
 
@@ -14,6 +15,7 @@ struct InitOptions {
     std::string folder;
     std::string name;
     std::string documents;
+    std::string model;
 };
 
 /// A TOML basic string.
@@ -26,7 +28,28 @@ std::string quoted(const std::string& text) {
     return out + "\"";
 }
 
-std::string config_text(const std::string& name, const std::string& documents) {
+/// The words of cairn.toml for what a person typed: a path, a stored model, hf:..., pebble.
+std::string model_reference(const std::string& typed) {
+    std::error_code ignored;
+    if (typed.empty() || typed == kBundledBase) return kBundledBase;
+    if (std::filesystem::exists(typed, ignored)) {
+        return "file:" + std::filesystem::absolute(typed).lexically_normal().string();
+    }
+    const bool said = typed.starts_with("hf:") || typed.starts_with("model:");
+    return said || typed.starts_with("file:") ? typed : "model:" + typed;
+}
+
+/// pebble is tiny: it bears, and needs, a higher rate and more passes than others.
+std::string tune_text(bool bundled) {
+    return bundled ? "# How adapters are trained; these suit pebble, larger models want rate 0.001 "
+                     "and 3 epochs.\n"
+                     "[tune]\nrank = 16\nalpha = 32\nlearning_rate = 0.004\nepochs = 8\n\n"
+                   : "# How adapters are trained.\n"
+                     "[tune]\nrank = 8\nalpha = 16\nlearning_rate = 0.001\nepochs = 3\n\n";
+}
+
+std::string config_text(const std::string& name, const std::string& documents,
+                        const std::string& model) {
     return "# A Cairn workspace. `cairn up` walks the whole way; `cairn status` says where it "
            "stands.\n"
            "[workspace]\nname = " +
@@ -34,7 +57,9 @@ std::string config_text(const std::string& name, const std::string& documents) {
            "\nlanguages = [\"en\"]\ncurrency = \"EUR\"\n\n"
            "# \"pebble\" is the small demo model inside the binary; \"file:path/to/model.gguf\" "
            "takes your own.\n"
-           "[model]\nbase = \"pebble\"\n\n"
+           "[model]\nbase = " +
+           quoted(model) +
+           "\n\n"
            "# A folder that is read with everything below it.\n"
            "[[source]]\nname = \"documents\"\npath = " +
            quoted(documents) +
@@ -54,10 +79,8 @@ std::string config_text(const std::string& name, const std::string& documents) {
            "[clean]\nkeep = []\n\n"
            "# What this machine costs; the ledger computes the cost of an answer from it.\n"
            "[hardware]\nprice = 2400.0\nlife_years = 4\npower_idle_w = 40\npower_busy_w = 90\n"
-           "tariff_per_kwh = 0.25\nutilisation = 0.10\n\n"
-           "# How adapters are trained; these suit pebble, larger models want rate 0.001 and 3 "
-           "epochs.\n"
-           "[tune]\nrank = 16\nalpha = 32\nlearning_rate = 0.004\nepochs = 8\n\n"
+           "tariff_per_kwh = 0.25\nutilisation = 0.10\n\n" +
+           tune_text(model == kBundledBase) +
            "# What a tenant pays.\n"
            "[prices]\ninput_per_mtok = 0.20\ncached_input_per_mtok = 0.05\noutput_per_mtok = "
            "0.60\n";
@@ -81,7 +104,8 @@ Status init(const Globals& globals, const InitOptions& options) {
         own_documents ? "documents"
                       : std::filesystem::absolute(options.documents).lexically_normal().string();
     CAIRN_TRY(make_folders(own_documents ? folder / "documents" : folder));
-    CAIRN_TRY(write_file_atomic(config, config_text(name, documents)));
+    CAIRN_TRY(
+        write_file_atomic(config, config_text(name, documents, model_reference(options.model))));
     print_result(
         globals, {{"workspace", folder.string()}, {"config", config.string()}},
         "Made " + config.string() + "\nNext: " +
@@ -102,6 +126,9 @@ void add_init(CLI::App& root, const Globals& globals, Action& action) {
             app.add_option("--name", options.name, "the company's name (default: the folder's)");
             app.add_option("--documents", options.documents,
                            "an existing folder of documents to read in place");
+            app.add_option("--model", options.model,
+                           "the base model: a file or folder, a stored model, hf:... (default: "
+                           "pebble, the demo model inside this binary)");
         },
         [&globals](const InitOptions& options) { return init(globals, options); });
 }

@@ -4,7 +4,9 @@
 
 #include "bundled.h"
 #include "cairn/base/hash.h"
+#include "cairn/engine/encoder.h"
 #include "cairn/engine/model.h"
+#include "cairn/format/adapter.h"
 #include "command.h"
 #include "models_quantize.h"
 #include "models_store.h"
@@ -17,12 +19,38 @@ namespace {
 struct StoreOptions {
     std::string name;
     std::string store;
+    std::string sha256;
 };
 
 void declare_store(CLI::App& app, StoreOptions& options) {
     app.add_option("--store", options.store,
                    "folder of the models (default: [models] store, $CAIRN_MODELS, or "
                    "~/.local/share/cairn/models)");
+}
+
+nlohmann::json describe(const engine::Encoder& encoder) {
+    const engine::EncoderConfig& config = encoder.config();
+    return {{"name", encoder.name()},
+            {"architecture", config.architecture},
+            {"parameters", encoder.parameter_count()},
+            {"weight_bytes", encoder.weight_bytes()},
+            {"layers", config.layers},
+            {"model_width", config.model_width},
+            {"heads", config.heads},
+            {"ff_width", config.ff_width},
+            {"vocabulary", config.vocabulary},
+            {"context", config.token_limit()},
+            {"pooling", engine::pooling_name(config.pooling)},
+            {"query_prefix", config.query_prefix},
+            {"passage_prefix", config.passage_prefix},
+            {"labels", config.labels},
+            {"digest", encoder.digest()}};
+}
+
+nlohmann::json describe(const format::Adapter& adapter) {
+    return {{"matrices", adapter.pairs.size()},
+            {"rank", adapter.pairs.empty() ? 0 : adapter.pairs[0].rank},
+            {"alpha", adapter.alpha}};
 }
 
 nlohmann::json describe(const engine::Model& model) {
@@ -39,21 +67,28 @@ nlohmann::json describe(const engine::Model& model) {
             {"vocabulary", config.vocabulary},
             {"context", config.context},
             {"tied_head", config.tied_head},
-            {"chat", model.has_chat()},
             {"digest", model.digest()}};
+}
+
+/// Each kind of model is read by what runs it; a PEFT folder has to become a GGUF file first.
+Result<nlohmann::json> describe_file(const std::filesystem::path& file, const std::string& kind) {
+    if (kind == "adapter") return describe(CAIRN_TRY(format::read_adapter(file)));
+    if (kind != "chat" && kind != "base") return describe(*CAIRN_TRY(engine::Encoder::load(file)));
+    return describe(*CAIRN_TRY(engine::Model::load(file)));
 }
 
 Status show_model(const Globals& globals, const StoreOptions& options) {
     const auto file = CAIRN_TRY(find_model_path(globals, options.store, options.name));
-    const auto model = CAIRN_TRY(engine::Model::load(file));
-    nlohmann::json json = describe(*model);
+    const std::string kind = CAIRN_TRY(operate::model_kind(file));
+    nlohmann::json json = CAIRN_TRY(describe_file(file, kind));
+    json["kind"] = kind;
     const auto models = open_models(globals, options.store);
     const auto stored =
         models ? models->find(options.name) : Result<operate::StoredModel>(models.error());
     if (stored) {
         nlohmann::json entry = stored->to_json();
         for (const char* key : {"id", "reference", "commit", "hub", "licence", "licence_link"})
-            json[key] = entry[key];
+            if (entry[key] != "") json[key] = entry[key];
     }
     json["path"] = file.string();
     std::vector<std::vector<std::string>> rows;
@@ -66,12 +101,13 @@ Status show_model(const Globals& globals, const StoreOptions& options) {
 
 Status list_models(const Globals& globals, const StoreOptions& options) {
     nlohmann::json json = nlohmann::json::array();
-    std::vector<std::vector<std::string>> rows = {{"NAME", "SIZE", "LICENCE", "FROM"}};
+    std::vector<std::vector<std::string>> rows = {{"NAME", "KIND", "SIZE", "LICENCE", "FROM"}};
     for (const BundledModel& model : bundled_models()) {
         const std::string digest = sha256_hex(model.bytes);
-        rows.push_back({model.name, human_bytes(static_cast<double>(model.bytes.size())),
+        rows.push_back({model.name, "chat", human_bytes(static_cast<double>(model.bytes.size())),
                         "Apache-2.0", "inside this binary"});
         json.push_back({{"name", model.name},
+                        {"kind", "chat"},
                         {"bytes", model.bytes.size()},
                         {"digest", digest},
                         {"source", "bundled"}});
@@ -80,9 +116,13 @@ Status list_models(const Globals& globals, const StoreOptions& options) {
     for (const operate::StoredModel& model : CAIRN_TRY(models.list())) {
         const std::string from =
             model.reference.repository.empty() ? model.hub : model.reference.text();
-        rows.push_back({model.id, human_bytes(static_cast<double>(model.bytes())), model.licence,
+        // A linked file may have gone; the list shows the others all the same.
+        const auto kind = operate::model_kind(models.path(model));
+        rows.push_back({model.id, kind ? *kind : "unreadable",
+                        human_bytes(static_cast<double>(model.bytes())), model.licence,
                         from + (model.linked ? " (linked)" : "")});
         nlohmann::json entry = model.to_json();
+        entry["kind"] = kind ? nlohmann::json(*kind) : nlohmann::json();
         entry["name"] = model.id;
         entry["path"] = models.path(model).string();
         json.push_back(std::move(entry));
@@ -91,7 +131,28 @@ Status list_models(const Globals& globals, const StoreOptions& options) {
     return {};
 }
 
+/// A model outside of the store: nobody noted what it was, so its checksums are shown, and compared
+/// with the one that its maker publishes.
+Status verify_file(const Globals& globals, const StoreOptions& options) {
+    const auto files = CAIRN_TRY(operate::read_model_files(options.name, globals.progress()));
+    nlohmann::json json = nlohmann::json::array();
+    std::string text = options.name + ": opens\n";
+    bool found = options.sha256.empty();
+    for (const operate::FetchedFile& file : files) {
+        json.push_back({{"path", file.path}, {"bytes", file.bytes}, {"sha256", file.sha256}});
+        text += file.sha256 + "  " + file.path + "\n";
+        found = found || file.sha256 == options.sha256;
+    }
+    print_result(globals, json, text);
+    if (found) return {};
+    return make_error(Code::kInvalid,
+                      options.name + ": expected SHA-256 " + options.sha256 + ", found another",
+                      "the file is damaged or another version: fetch it again");
+}
+
 Status verify_models(const Globals& globals, const StoreOptions& options) {
+    std::error_code ignored;
+    if (std::filesystem::exists(options.name, ignored)) return verify_file(globals, options);
     const auto models = CAIRN_TRY(open_models(globals, options.store));
     std::vector<operate::StoredModel> chosen;
     if (options.name.empty()) {
@@ -145,8 +206,14 @@ Result<operate::ModelStore> open_models(const Globals& globals, const std::strin
 Result<std::filesystem::path> find_model_path(const Globals& globals, const std::string& folder,
                                               const std::string& name) {
     if (name.empty()) return CAIRN_TRY(Session::open(globals)).base_model_path();
+    // Also the words of cairn.toml.
+    const std::string plain = name.starts_with("file:") ? name.substr(5) : name;
     std::error_code ignored;
-    if (std::filesystem::exists(name, ignored)) return std::filesystem::path(name);
+    if (std::filesystem::exists(plain, ignored)) return std::filesystem::path(plain);
+    if (plain.find('/') != std::string::npos && !plain.starts_with("hf:")) {
+        return make_error(Code::kNotFound, "the model " + plain + " does not exist",
+                          "name a file or folder, or a model that `cairn models list` shows");
+    }
     const auto models = CAIRN_TRY(open_models(globals, folder));
     for (const BundledModel& model : bundled_models()) {
         if (model.name == name) return unpack_bundled_model(name, models.folder() / ".bundled");
@@ -172,7 +239,9 @@ void add_models(CLI::App& root, const Globals& globals, Action& action) {
     add_command<StoreOptions>(
         *models, action, "verify", "Read every byte again and compare (default: all models)",
         [](CLI::App& app, StoreOptions& options) {
-            app.add_option("model", options.name, "a stored model or hf:...");
+            app.add_option("model", options.name, "a stored model, hf:..., or a file or folder");
+            app.add_option("--sha256", options.sha256,
+                           "of a file: what its maker says the checksum is");
             declare_store(app, options);
         },
         [&globals](const StoreOptions& options) { return verify_models(globals, options); });

@@ -7,6 +7,7 @@
 #include "cairn/format/adapter.h"
 #include "cairn/format/gguf.h"
 #include "models_quantize.h"
+#include "models_store.h"
 
 namespace cairn::cli {
 
@@ -19,7 +20,8 @@ struct AdapterOptions {
 };
 
 Status convert_adapter(const Globals& globals, const AdapterOptions& options) {
-    const auto model = CAIRN_TRY(engine::Model::load(options.model));
+    const auto model =
+        CAIRN_TRY(engine::Model::load(CAIRN_TRY(find_model_path(globals, "", options.model))));
     if (model->file().has("cairn.rope.halves")) {
         return make_error(
             Code::kUnsupported,

@@ -16,7 +16,9 @@ namespace cairn::cli {
 
 namespace {
 
-constexpr double kShareMax = 0.95;  // a small model may come from a cache; a large one will not
+constexpr double kShareMax = 0.95;    // a small model may come from a cache; a large one will not
+constexpr double kDecodeShare = 0.6;  // of larger models: docs/lab/0011-plan.md
+constexpr double kMeasuredBytesMax = 4e9;
 
 struct PlanArguments {
     std::string model;
@@ -57,25 +59,45 @@ Result<operate::ModelShape> find_shape(const Globals& globals, const PlanArgumen
                       "give --online to fetch its config.json (a few kB), or pull it first");
 }
 
-/// The shares of the machine's limits that this engine reaches here and now, on the bundled model.
+/// The shares of the machine's limits that this engine reaches here and now: on the model itself
+/// when it is here and not so large that it takes minutes, else on the bundled one. That one is
+/// small enough for a cache, so what it reads in a second says little about larger models.
 Result<operate::Efficiency> measure_efficiency(const Globals& globals,
                                                const operate::ModelStore& models,
+                                               const std::filesystem::path& file,
                                                const kernels::MachineLimits& limits) {
-    const auto file = CAIRN_TRY(unpack_bundled_model("pebble", models.folder() / ".bundled"));
-    const auto model = CAIRN_TRY(engine::Model::load(file));
+    const bool here = !file.empty();
+    const auto model = CAIRN_TRY(engine::Model::load(
+        here ? file : CAIRN_TRY(unpack_bundled_model("pebble", models.folder() / ".bundled"))));
     engine::BenchOptions options;
     options.threads = globals.threads;
     options.batches = {1};
+    const std::int64_t room = model->config().context;
+    options.prompt_tokens = std::clamp<std::int64_t>(room / 2, 1, 128);
+    options.decode_tokens = std::clamp<std::int64_t>(room / 4, 1, 16);
     const engine::EngineSpeed speed = CAIRN_TRY(engine::measure_engine(model, options));
     const engine::DecodeSpeed& decode = speed.decode.front();
     const double bytes = decode.weight_bytes_per_token + decode.kv_bytes_per_token;
     operate::Efficiency share;
+    share.of_this_model = here;
     share.prefill =
         std::min(kShareMax, speed.prefill_tokens_per_second * speed.operations_per_token /
                                 (limits.int8_gop_per_s * 1e9));
-    share.decode =
-        std::min(kShareMax, decode.tokens_per_second * bytes / (limits.read_gb_per_s * 1e9));
+    share.decode = kDecodeShare;
+    if (here) {
+        share.decode =
+            std::min(kShareMax, decode.tokens_per_second * bytes / (limits.read_gb_per_s * 1e9));
+    }
     return share;
+}
+
+/// The model's file when it can be measured; empty: it is not here, cannot run, or is too large.
+std::filesystem::path measurable(const Globals& globals, const PlanArguments& arguments,
+                                 const operate::ModelShape& shape) {
+    if (shape.stored_bytes == 0 || shape.stored_bytes > kMeasuredBytesMax) return {};
+    const auto path = find_model_path(globals, arguments.store, arguments.model);
+    const auto kind = path ? operate::model_kind(*path) : Result<std::string>(path.error());
+    return kind && (*kind == "chat" || *kind == "base") ? *path : std::filesystem::path();
 }
 
 nlohmann::json to_json(const operate::ModelShape& shape, const operate::Machine& machine,
@@ -108,9 +130,14 @@ nlohmann::json to_json(const operate::ModelShape& shape, const operate::Machine&
               {"memory_bytes", machine.memory_bytes},
               {"free_bytes", machine.free_bytes},
               {"read_gb_per_s", machine.read_gb_per_s},
-              {"int8_gop_per_s", machine.int8_gop_per_s}}},
-            {"efficiency", {{"prefill", share.prefill}, {"decode", share.decode}}},
-            {"context", options.context},
+              {"int8_gop_per_s", machine.int8_gop_per_s},
+              {"f32_gflop_per_s", machine.f32_gflop_per_s}}},
+            {"efficiency",
+             {{"prefill", share.prefill},
+              {"decode", share.decode},
+              {"attention", share.attention},
+              {"of_this_model", share.of_this_model}}},
+            {"context", plan.context},
             {"users", options.users},
             {"rows", rows},
             {"take", plan.take},
@@ -139,7 +166,7 @@ std::string to_text(const operate::ModelShape& shape, const operate::Machine& ma
         "{:.0f} int8 GOP/s\n\n{} user(s) with {} positions each:\n",
         human_bytes(machine.memory_bytes), human_bytes(machine.free_bytes), machine.isa,
         machine.threads, machine.read_gb_per_s, machine.int8_gop_per_s, options.users,
-        options.context);
+        plan.context);
     std::vector<std::vector<std::string>> rows = {{"TYPE", "WEIGHTS", "KEYS+VALUES", "IN ALL",
                                                    "FITS", "LONGEST", "PREFILL/s", "DECODE/s",
                                                    "ALL USERS/s"}};
@@ -156,9 +183,10 @@ std::string to_text(const operate::ModelShape& shape, const operate::Machine& ma
     text += table(rows);
     text += fmt::format(
         "\n{}\nSpeeds are estimates: the limits above times the share of them that this engine "
-        "reaches on the bundled model (prefill {:.0f} % of int8, decode {:.0f} % of reading), all "
-        "measured just now; other work on this machine lowers them.\n",
-        plan.advice, 100 * share.prefill, 100 * share.decode);
+        "reaches on {} (prefill {:.0f} % of int8, decode {:.0f} % of reading), measured just now; "
+        "prefill is that of a prompt of {} tokens; other work on this machine lowers them.\n",
+        plan.advice, share.of_this_model ? "this model" : "models of its kind", 100 * share.prefill,
+        100 * share.decode, plan.context / 2);
     return text;
 }
 
@@ -171,8 +199,10 @@ Status plan(const Globals& globals, const PlanArguments& arguments) {
     machine.threads = limits.threads;
     machine.read_gb_per_s = limits.read_gb_per_s;
     machine.int8_gop_per_s = limits.int8_gop_per_s;
+    machine.f32_gflop_per_s = limits.f32_gflop_per_s;
     const auto models = CAIRN_TRY(open_models(globals, arguments.store));
-    const auto share = CAIRN_TRY(measure_efficiency(globals, models, limits));
+    const auto share = CAIRN_TRY(
+        measure_efficiency(globals, models, measurable(globals, arguments, shape), limits));
     const operate::Plan plan = operate::plan_model(shape, machine, share, arguments.options);
     print_result(globals, to_json(shape, machine, share, plan, arguments.options),
                  to_text(shape, machine, share, plan, arguments.options));
@@ -189,7 +219,8 @@ void add_models_plan(CLI::App& models, const Globals& globals, Action& action) {
             app.add_option("model", arguments.model,
                            "model.gguf, a folder, a config.json, a stored model or hf:... "
                            "(default: the workspace's base model)");
-            app.add_option("--context", arguments.options.context, "positions a user")
+            app.add_option("--context", arguments.options.context,
+                           "positions a user (default 4096, or the model's if fewer)")
                 ->check(CLI::Range(1, 1 << 20));
             app.add_option("--users", arguments.options.users, "users at the same time")
                 ->check(CLI::Range(1, 4096));

@@ -14,6 +14,7 @@
 #include "cairn/engine/quantise_model.h"
 #include "cairn/text/json.h"
 #include "models_quantize.h"
+#include "models_store.h"
 
 namespace cairn::cli {
 
@@ -125,8 +126,10 @@ Result<engine::ModelQuality> measure(const ModelPtr& original, const ModelPtr& c
 }
 
 Status compare(const Globals& globals, const CompareOptions& options) {
-    const auto original = CAIRN_TRY(engine::Model::load(options.original));
-    const auto changed = CAIRN_TRY(engine::Model::load(options.changed));
+    const auto original =
+        CAIRN_TRY(engine::Model::load(CAIRN_TRY(find_model_path(globals, "", options.original))));
+    const auto changed =
+        CAIRN_TRY(engine::Model::load(CAIRN_TRY(find_model_path(globals, "", options.changed))));
     ThreadPool pool(globals.threads);
     const auto quality = CAIRN_TRY(measure(original, changed, options.text, pool, globals));
     if (!options.text.report.empty()) {
@@ -205,8 +208,9 @@ Status quantize(const Globals& globals, const QuantizeOptions& options) {
         return make_error(Code::kInvalid, fmt::format("expected a type of {}; found '{}'",
                                                       known_types(), options.type));
     }
-    CAIRN_TRY(refuse_overwrite(options.input, options.output));
-    const Source source = CAIRN_TRY(Source::open(options.input, options.output));
+    const std::string input = CAIRN_TRY(find_model_path(globals, "", options.input)).string();
+    CAIRN_TRY(refuse_overwrite(input, options.output));
+    const Source source = CAIRN_TRY(Source::open(input, options.output));
     const ModelPtr& original = source.model();
     ThreadPool pool(globals.threads);
     engine::QuantiseOptions how;
@@ -240,16 +244,17 @@ Status quantize(const Globals& globals, const QuantizeOptions& options) {
 }
 
 Status convert(const Globals& globals, const QuantizeOptions& options) {
-    CAIRN_TRY(refuse_overwrite(options.input, options.output));
-    if (fs::is_directory(options.input)) {
-        CAIRN_TRY(engine::convert_directory(options.input, options.output));
+    const std::string input = CAIRN_TRY(find_model_path(globals, "", options.input)).string();
+    CAIRN_TRY(refuse_overwrite(input, options.output));
+    if (fs::is_directory(input)) {
+        CAIRN_TRY(engine::convert_directory(input, options.output));
         const auto bytes = fs::file_size(options.output);
         print_result(
             globals, {{"output", options.output}, {"bytes", bytes}},
             fmt::format("{}: {}\n", options.output, human_bytes(static_cast<double>(bytes))));
         return {};
     }
-    const auto model = CAIRN_TRY(engine::Model::load(options.input));
+    const auto model = CAIRN_TRY(engine::Model::load(input));
     ThreadPool pool(globals.threads);
     const auto made =
         CAIRN_TRY(engine::quantise_model(*model, options.output, {}, pool, globals.progress()));
@@ -274,7 +279,8 @@ void add_models_quantize(CLI::App& models, const Globals& globals, Action& actio
     add_command<QuantizeOptions>(
         models, action, "quantize", "Write a model in fewer bits and measure what that costs",
         [](CLI::App& app, QuantizeOptions& options) {
-            app.add_option("model", options.input, "GGUF file or folder of a model")->required();
+            app.add_option("model", options.input, "GGUF file, folder, or a stored model")
+                ->required();
             app.add_option("output", options.output, "the new GGUF file")->required();
             app.add_option("--type", options.type, "one of " + known_types() + " (default Q4_K)");
             app.add_flag(
@@ -289,8 +295,10 @@ void add_models_quantize(CLI::App& models, const Globals& globals, Action& actio
     add_command<CompareOptions>(
         models, action, "compare", "How far a model is from another one on a text",
         [](CLI::App& app, CompareOptions& options) {
-            app.add_option("original", options.original, "GGUF file or folder")->required();
-            app.add_option("changed", options.changed, "GGUF file or folder")->required();
+            app.add_option("original", options.original, "GGUF file, folder, or a stored model")
+                ->required();
+            app.add_option("changed", options.changed, "GGUF file, folder, or a stored model")
+                ->required();
             declare_text(app, options.text, true);
         },
         [&globals](const CompareOptions& options) { return compare(globals, options); });
@@ -298,7 +306,9 @@ void add_models_quantize(CLI::App& models, const Globals& globals, Action& actio
         models, action, "convert",
         "Write a model folder or shards as one GGUF file, types unchanged",
         [](CLI::App& app, QuantizeOptions& options) {
-            app.add_option("model", options.input, "folder of a model, or GGUF file")->required();
+            app.add_option("model", options.input,
+                           "folder of a model, GGUF file, or a stored model")
+                ->required();
             app.add_option("output", options.output, "the new GGUF file")->required();
         },
         [&globals](const QuantizeOptions& options) { return convert(globals, options); });

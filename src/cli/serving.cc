@@ -66,6 +66,16 @@ Result<std::shared_ptr<apps::Assistant>> open_assistant(Session& session,
                                              nullptr, settings);
 }
 
+std::string name_of_base(std::string_view reference) {
+    if (reference.starts_with("model:")) return std::string(reference.substr(6));
+    if (reference.starts_with("file:")) {
+        const std::filesystem::path path(reference.substr(5));
+        return path.extension() == ".gguf" ? path.stem().string() : path.filename().string();
+    }
+    if (reference.starts_with("hf:")) reference = reference.substr(3, reference.find('@') - 3);
+    return std::string(reference.substr(0, reference.find(':')));
+}
+
 Result<std::vector<serve::ServedModel>> served_models(Session& session) {
     auto releases = CAIRN_TRY(operate::Releases::open(session.store.database()));
     std::vector<serve::ServedModel> models;
@@ -78,7 +88,7 @@ Result<std::vector<serve::ServedModel>> served_models(Session& session) {
         models.push_back(CAIRN_TRY(open_release(session, *live)));
     }
     serve::ServedModel base;
-    base.name = session.config.base_model;
+    base.name = name_of_base(session.config.base_model);
     base.scenario = base.name;
     models.push_back(base);
     for (serve::ServedModel& encoder : CAIRN_TRY(served_encoders(session))) {

@@ -3,6 +3,7 @@
 // gate.
 #include <fmt/format.h>
 
+#include "bundled.h"
 #include "cairn/apps/calibrate.h"
 #include "cairn/base/hash.h"
 #include "cairn/base/html_report.h"
@@ -22,7 +23,6 @@ namespace {
 // and of how likely a sentence makes the question.
 constexpr double kModelWeights[] = {0.0, 0.1};
 constexpr double kReadingWeights[] = {0.1, 0.3};
-constexpr const char* kBundledBase = "pebble";
 constexpr int kRepliesShown = 12;  // generated replies per model: enough for a structure share
 constexpr int kReplyTokensMax = 220;
 

@@ -37,6 +37,13 @@ bool is_one_of(std::span<const TensorType> types, std::string_view name) {
         types, [&](TensorType type) { return kTensorTypes[tensor_type_index(type)].name == name; });
 }
 
+constexpr std::string_view kAsStored = "as stored";
+
+/// More bits than these has no model once they were taken away.
+bool is_quantised(std::string_view type) {
+    return !type.empty() && type != "F32" && type != "F16" && type != "BF16";
+}
+
 double bytes_per_value(TensorType type) {
     const TensorTypeInfo& info = kTensorTypes[tensor_type_index(type)];
     return static_cast<double>(info.bytes) / info.block;
@@ -75,11 +82,14 @@ PlanRow plan_row(const ModelShape& shape, const Machine& machine, const Efficien
         const double trained = shape.context > 0 ? static_cast<double>(shape.context) : 1e9;
         row.context_max = static_cast<std::int64_t>(std::min(positions, trained));
     }
-    const double operations = 2 * shape.active_parameters;
-    const double attention = shape.attention_operations * context / 2;
-    const double peak = machine.int8_gop_per_s * 1e9 * efficiency.prefill;
+    // Of a prompt that fills half of the context; products run in int8, attention in f32.
+    const double product_seconds =
+        2 * shape.active_parameters / (machine.int8_gop_per_s * 1e9 * efficiency.prefill);
+    const double attention_peak = machine.f32_gflop_per_s * 1e9 * efficiency.attention;
+    const double attention_seconds =
+        attention_peak > 0 ? shape.attention_operations * context / 4 / attention_peak : 0;
     const double bandwidth = machine.read_gb_per_s * 1e9 * efficiency.decode;
-    row.prefill_tokens_per_s = peak / (operations + attention);
+    row.prefill_tokens_per_s = 1 / (product_seconds + attention_seconds);
     const double active_share =
         shape.parameters > 0 ? shape.active_parameters / shape.parameters : 1;
     const double weights_read = weight_bytes * active_share;
@@ -88,7 +98,7 @@ PlanRow plan_row(const ModelShape& shape, const Machine& machine, const Efficien
         const double read =
             std::min(weight_bytes, weights_read * (active_share < 0.99 ? batch : 1));
         const double bytes = read + batch * kv_position * context / 2;
-        return std::max(bytes / bandwidth, batch * (operations + attention) / peak);
+        return std::max(bytes / bandwidth, batch * (product_seconds + attention_seconds));
     };
     row.decode_tokens_per_s = 1 / step_seconds(1);
     row.decode_all_tokens_per_s = users / step_seconds(users);
@@ -104,7 +114,8 @@ void advise(const ModelShape& shape, const Machine& machine, const PlanOptions& 
     const PlanRow* fastest = nullptr;  // the smallest of the fine ones: rows go from large to small
     const PlanRow* coarse = nullptr;
     for (const PlanRow& row : plan.rows) {
-        if (!row.fits || !is_one_of(kProposed, row.type)) continue;
+        const bool stored = row.type == kAsStored && is_quantised(shape.stored_type);
+        if (!row.fits || (!stored && !is_one_of(kProposed, row.type))) continue;
         if (is_one_of(kCoarse, row.type)) {
             if (coarse == nullptr) coarse = &row;
             continue;
@@ -114,7 +125,12 @@ void advise(const ModelShape& shape, const Machine& machine, const PlanOptions& 
     }
     const PlanRow* best = fluent != nullptr ? fluent : fastest != nullptr ? fastest : coarse;
     if (best != nullptr) plan.take = best->type;
-    if (best != nullptr && best == fluent) {
+    if (best != nullptr && best == fluent && best->type == kAsStored) {
+        plan.advice = fmt::format(
+            "take it as it is ({}): it fits {} and answers faster than people read ({:.0f} "
+            "tokens/s a user)",
+            shape.stored_type, human_bytes(machine.memory_bytes), each(*best));
+    } else if (best != nullptr && best == fluent) {
         plan.advice = fmt::format(
             "take {}: the finest type that fits {} and answers faster than people read ({:.0f} "
             "tokens/s a user)",
@@ -157,17 +173,23 @@ Machine measure_memory() {
 }
 
 Plan plan_model(const ModelShape& shape, const Machine& machine, const Efficiency& efficiency,
-                const PlanOptions& options) {
+                const PlanOptions& asked) {
+    PlanOptions options = asked;
+    if (options.context == 0) {
+        options.context = shape.context > 0 ? std::min(kPlanContext, shape.context) : kPlanContext;
+    }
     Plan plan;
+    plan.context = options.context;
     if (shape.stored_bytes > 0) {
-        plan.rows.push_back(
-            plan_row(shape, machine, efficiency, options, "as stored", shape.stored_bytes));
+        plan.rows.push_back(plan_row(shape, machine, efficiency, options, std::string(kAsStored),
+                                     shape.stored_bytes));
     }
     const double matrices = shape.parameters - shape.vector_parameters;
     std::vector<TensorType> types = {TensorType::kBF16};
     types.insert(types.end(), std::begin(kProposed), std::end(kProposed));
     for (const TensorType type : types) {
         const double bytes = matrices * bytes_per_value(type) + shape.vector_parameters * 4;
+        if (is_quantised(shape.stored_type) && bytes >= shape.stored_bytes) continue;
         plan.rows.push_back(plan_row(shape, machine, efficiency, options,
                                      std::string(kTensorTypes[tensor_type_index(type)].name),
                                      bytes));

@@ -124,11 +124,55 @@ TEST(ModelPlan, FollowsTheArithmetic) {
     ASSERT_NE(row, plan.rows.end());
     EXPECT_NEAR(row->weight_bytes, 8.5e9, 1);
     EXPECT_NEAR(row->kv_bytes, 65'536.0 * 4 * 4096 * 2, 1);
-    EXPECT_NEAR(row->prefill_tokens_per_s, 2000e9 * 0.5 / 16e9, 0.01);
+    EXPECT_NEAR(row->prefill_tokens_per_s, 2000e9 * 0.5 / 16e9, 0.01)
+        << "no attention in this shape";
     EXPECT_NEAR(row->decode_tokens_per_s, 20e9 / (8.5e9 + 65'536.0 * 4 * 2048), 0.001);
     EXPECT_NEAR(row->decode_all_tokens_per_s, 2 * 20e9 / (8.5e9 + 2 * 65'536.0 * 4 * 2048), 0.001);
     EXPECT_TRUE(row->fits);
     EXPECT_EQ(row->context_max, 8192) << "memory would allow more than the model knows";
+}
+
+TEST(ModelPlan, AttentionOfALongPromptRunsInFloats) {
+    ModelShape shape = eight_billion();
+    shape.attention_operations = 32 * 4 * 4096;  // 32 layers, two products of width 4096
+    Machine here = machine(64);
+    here.f32_gflop_per_s = 200;
+    const Efficiency share = {0.5, 0.5, 0.25, true};
+    const PlanRow row = plan_model(shape, here, share, {8192, 1, 4}).rows[0];
+    const double products = 16e9 / 1000e9;
+    const double attention = 32 * 4 * 4096 * 2048.0 / 50e9;  // a quarter of the context, on average
+    EXPECT_NEAR(row.prefill_tokens_per_s, 1 / (products + attention), 0.01);
+}
+
+TEST(ModelPlan, ProposesNoMoreBitsThanThereAre) {
+    ModelShape shape = eight_billion();
+    shape.stored_bytes = 4.5e9;
+    shape.stored_type = "Q4_K";
+    const Plan plan = plan_model(shape, machine(64), kHalf, {});
+    ASSERT_FALSE(plan.rows.empty());
+    EXPECT_EQ(plan.rows[0].type, "as stored");
+    for (std::size_t i = 1; i < plan.rows.size(); ++i)
+        EXPECT_LT(plan.rows[i].weight_bytes, 4.5e9) << plan.rows[i].type;
+    EXPECT_EQ(plan.take, "IQ4_XS") << "as it is, it answers slower than people read";
+    shape.parameters = shape.active_parameters = 1e9;
+    shape.stored_bytes = 0.56e9;
+    const Plan small = plan_model(shape, machine(64), kHalf, {});
+    EXPECT_EQ(small.take, "as stored");
+    EXPECT_THAT(small.advice, HasSubstr("as it is (Q4_K)"));
+    shape.stored_type = "BF16";
+    shape.stored_bytes = 2e9;
+    EXPECT_EQ(plan_model(shape, machine(64), kHalf, {}).take, "Q8_0");
+}
+
+TEST(ModelPlan, TheContextIsTheModelsWhenThatIsShort) {
+    ModelShape shape = eight_billion();
+    EXPECT_EQ(plan_model(shape, machine(64), kHalf, {}).context, 4096);
+    shape.context = 512;
+    const Plan plan = plan_model(shape, machine(64), kHalf, {});
+    EXPECT_EQ(plan.context, 512);
+    EXPECT_NEAR(plan.rows[0].kv_bytes, 65'536.0 * 4 * 512, 1);
+    EXPECT_THAT(plan_model(shape, machine(64), kHalf, {4096, 1, 4}).advice,
+                HasSubstr("knows only 512"));
 }
 
 TEST(ModelPlan, AdvisesByMemoryAndSpeed) {

@@ -255,6 +255,8 @@ Result<std::vector<StoredModel>> ModelStore::list() const {
 
 Result<StoredModel> ModelStore::find(std::string_view name) const {
     const std::vector<StoredModel> models = CAIRN_TRY(list());
+    constexpr std::string_view kStored = "model:";
+    if (name.starts_with(kStored)) name.remove_prefix(kStored.size());
     const bool on_hub = name.starts_with("hf:");
     HubReference wanted;
     if (on_hub) wanted = CAIRN_TRY(parse_hub_reference(name));
@@ -356,6 +358,10 @@ Result<StoredModel> ModelStore::import(const fs::path& path, const ImportOptions
         stored.files.push_back({file.path, file.bytes, digest});
     }
     progress.finish();
+    if (stored.entry.ends_with(".gguf")) {
+        const auto file = CAIRN_TRY(format::GgufFile::open(partial / "files" / stored.entry));
+        stored.licence = CAIRN_TRY(file.get_string_or("general.license", stored.licence));
+    }
     CAIRN_TRY(publish(stored, partial));
     return stored;
 }
@@ -388,6 +394,22 @@ Status ModelStore::remove(const StoredModel& model) {
     if (failed) return errno_error("removing " + model.id, failed.value());
     fs::remove_all(trash, failed);
     return {};
+}
+
+Result<std::vector<FetchedFile>> read_model_files(const fs::path& path, ProgressSink sink) {
+    HubModel found;
+    const HubChoice choice = CAIRN_TRY(choose_local(path, found));
+    std::error_code failed;
+    const fs::path root = fs::is_directory(path, failed) ? path : path.parent_path();
+    Progress progress(std::move(sink), "verify", static_cast<std::int64_t>(choice.bytes), "bytes");
+    std::vector<FetchedFile> files;
+    for (const HubFile& file : choice.files) {
+        const std::string digest = CAIRN_TRY(file_sha256(root / file.path, progress));
+        files.push_back({file.path, file.bytes, digest});
+    }
+    progress.finish();
+    CAIRN_TRY(check_model_files(root, files));
+    return files;
 }
 
 Status check_model_files(const fs::path& folder, const std::vector<FetchedFile>& files) {

@@ -10,9 +10,12 @@
 
 #include <csignal>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "cairn/base/files.h"
+#include "cairn/base/hash.h"
 #include "cairn/format/gguf.h"
 #include "test_hub.h"
 
@@ -30,6 +33,63 @@ std::string small_gguf(std::size_t values = 1000) {
     EXPECT_TRUE(
         writer.add_tensor("t", format::TensorType::kF32, {values}, std::as_bytes(std::span(ones))));
     return writer.to_bytes();
+}
+
+TEST(ModelKind, IsReadFromWhatTheFilesSay) {
+    const ScopedFolder folder("kind");
+    const auto gguf = [&](const std::function<void(format::GgufWriter&)>& describe) {
+        format::GgufWriter writer;
+        describe(writer);
+        EXPECT_TRUE(writer.write(folder.path() / "m.gguf"));
+        return model_kind(folder.path() / "m.gguf").value();
+    };
+    const auto head = [](format::GgufWriter& writer, std::uint64_t labels) {
+        const std::vector<float> ones(4 * labels, 1.0F);
+        writer.set("general.architecture", "bert");
+        EXPECT_TRUE(writer.add_tensor("cls.output.weight", format::TensorType::kF32, {4, labels},
+                                      std::as_bytes(std::span(ones))));
+    };
+    EXPECT_EQ(gguf([](auto& w) { w.set("general.architecture", "llama"); }), "base");
+    EXPECT_EQ(gguf([](auto& w) {
+                  w.set("general.architecture", "llama");
+                  w.set("tokenizer.chat_template", "{{ messages }}");
+              }),
+              "chat");
+    EXPECT_EQ(gguf([](auto& w) { w.set("general.architecture", "modern-bert"); }), "embedder");
+    EXPECT_EQ(gguf([&](auto& w) { head(w, 1); }), "reranker");
+    EXPECT_EQ(gguf([&](auto& w) { head(w, 3); }), "classifier");
+    EXPECT_EQ(gguf([](auto& w) {
+                  w.set("general.type", "adapter");
+                  w.set("general.architecture", "llama");
+              }),
+              "adapter");
+    const auto hugging_face = [&](const std::string& name, const std::string& config) {
+        EXPECT_TRUE(make_folders(folder.path() / "hf"));
+        EXPECT_TRUE(write_file_atomic(folder.path() / "hf" / name, config));
+        return model_kind(folder.path() / "hf").value();
+    };
+    EXPECT_EQ(hugging_face("config.json", R"({"architectures":["BertModel"]})"), "embedder");
+    EXPECT_EQ(hugging_face("config.json", R"({"architectures":["XForSequenceClassification"],
+                                              "id2label":{"0":"LABEL_0"}})"),
+              "reranker");
+    EXPECT_EQ(hugging_face("config.json", R"({"architectures":["LlamaForCausalLM"]})"), "base");
+    EXPECT_EQ(hugging_face("tokenizer_config.json", R"({"chat_template":"{{ messages }}"})"),
+              "chat");
+    EXPECT_EQ(hugging_face("adapter_config.json", "{}"), "adapter");
+    EXPECT_FALSE(model_kind(folder.path() / "absent.gguf"));
+}
+
+TEST(ReadModelFiles, ChecksAModelOutsideOfTheStore) {
+    const ScopedFolder folder("outside");
+    const std::filesystem::path file = folder.path() / "m.gguf";
+    const std::string bytes = small_gguf();
+    ASSERT_TRUE(write_file_atomic(file, bytes));
+    const auto files = read_model_files(file, silent_progress()).value();
+    ASSERT_EQ(files.size(), 1U);
+    EXPECT_EQ(files[0].bytes, bytes.size());
+    EXPECT_EQ(files[0].sha256, sha256_hex(bytes));
+    ASSERT_TRUE(write_file_atomic(file, bytes.substr(0, bytes.size() - 100)));
+    EXPECT_FALSE(read_model_files(file, silent_progress())) << "weights are cut off";
 }
 
 HubOptions quick(const TestHub& hub) {
@@ -140,6 +200,7 @@ TEST(ModelStore, ImportsFilesAndFolders) {
     ASSERT_TRUE(copied) << copied.error().to_string();
     EXPECT_EQ(copied->id, "my-model");
     EXPECT_FALSE(std::filesystem::is_symlink(s.store.path(*copied)));
+    EXPECT_TRUE(s.store.find("model:" + copied->id)) << "the words that `import` prints";
     const auto linked = s.store.import(file, {"linked", true, silent_progress()});
     ASSERT_TRUE(linked) << linked.error().to_string();
     EXPECT_TRUE(std::filesystem::is_symlink(s.store.path(*linked)));

@@ -41,20 +41,25 @@ struct Machine {
     double free_bytes = 0;    ///< at this moment
     double read_gb_per_s = 0;
     double int8_gop_per_s = 0;
+    double f32_gflop_per_s = 0;
 };
 /// Memory as the system and the control group state it; speeds are the caller's to measure.
 Machine measure_memory();
 
 /// What share of the machine's limits the engine reaches; measured by the caller.
 struct Efficiency {
-    double prefill = 0;  ///< of int8 operations
-    double decode = 0;   ///< of read bandwidth
+    double prefill = 0;          ///< of int8 operations
+    double decode = 0;           ///< of read bandwidth
+    double attention = 0.25;     ///< of f32 operations
+    bool of_this_model = false;  ///< else of the bundled one
 };
 
+inline constexpr std::int64_t kPlanContext = 4096;
+
 struct PlanOptions {
-    std::int64_t context = 4096;  ///< positions a user
-    std::int64_t users = 1;       ///< at the same time
-    double kv_value_bytes = 4;    ///< this engine keeps keys and values in f32
+    std::int64_t context = 0;   ///< positions a user; 0: kPlanContext, or the model's if fewer
+    std::int64_t users = 1;     ///< at the same time
+    double kv_value_bytes = 4;  ///< this engine keeps keys and values in f32
 };
 
 struct PlanRow {
@@ -70,9 +75,11 @@ struct PlanRow {
 };
 
 struct Plan {
-    std::vector<PlanRow> rows;  ///< as stored first, then by size, largest first
+    std::int64_t context = 0;   ///< positions a user that it is made for
+    std::vector<PlanRow> rows;  ///< as stored first, then by size, largest first; none that has
+                                ///< more bits than what is stored
     std::string advice;         ///< a sentence
-    std::string take;           ///< the type to take; empty: none fits
+    std::string take;           ///< the type to take, "as stored"; empty: none fits
 };
 
 Plan plan_model(const ModelShape& shape, const Machine& machine, const Efficiency& efficiency,

@@ -51,8 +51,8 @@ class ModelStore {
     const std::filesystem::path& folder() const { return folder_; }
     /// By id. An entry whose model.json cannot be read is an error that names it.
     Result<std::vector<StoredModel>> list() const;
-    /// By id or by hub reference (the one stored last, when a revision is not said). Errors:
-    /// kNotFound saying which command pulls it.
+    /// By id, by "model:ID" or by hub reference (the one stored last, when a revision is not said).
+    /// Errors: kNotFound saying which command pulls it.
     Result<StoredModel> find(std::string_view name) const;
     /// What Model::load opens.
     std::filesystem::path path(const StoredModel& model) const;
@@ -71,6 +71,15 @@ class ModelStore {
     Status publish(StoredModel& model, const std::filesystem::path& partial);
     std::filesystem::path folder_;
 };
+
+/// Reads every byte of a model that lies outside of the store (a GGUF file with its shards, or a
+/// folder) and checks that it opens. Returns its files with their checksums.
+Result<std::vector<FetchedFile>> read_model_files(const std::filesystem::path& path,
+                                                  ProgressSink progress);
+
+/// What a model at this path is for: "chat", "base" (writes, without a chat template), "embedder",
+/// "reranker", "classifier" or "adapter". Reads headers only. Errors: those of opening them.
+Result<std::string> model_kind(const std::filesystem::path& path);
 
 /// Checks that the weights in `folder` open: every GGUF file, every safetensors header, every JSON.
 Status check_model_files(const std::filesystem::path& folder,
