@@ -238,6 +238,38 @@ Status read_sampling(std::string_view name, const json& value, ChatRequest& requ
     return {};
 }
 
+Status read_penalty(std::string_view name, const json& value, ChatRequest& request) {
+    float& penalty = name == "presence_penalty" ? request.sampling.presence_penalty
+                                                : request.sampling.frequency_penalty;
+    CAIRN_TRY(read_number(name, value, -2, 2, penalty));
+    if (penalty != 0) request.sampling_fields.emplace_back(name);
+    return {};
+}
+
+/// text, json_object or json_schema; the schema as the client wrote it, because an answer has its
+/// properties in that order.
+Status read_format(const json& object, std::string_view body, ChatRequest& request,
+                   std::string& param) {
+    param = "response_format";
+    const json format = object.value("response_format", json());
+    if (format.is_null()) return {};
+    const json type = format.is_object() ? format.value("type", json()) : json();
+    if (type != "text" && type != "json_object" && type != "json_schema") {
+        return wrong(param, "{\"type\": \"text\", \"json_object\" or \"json_schema\"}", format);
+    }
+    request.json = type != "text";
+    if (type != "json_schema") return {};
+    const json described = format.value("json_schema", json());
+    if (!described.is_object() || !described.contains("schema") ||
+        !described["schema"].is_object()) {
+        param += ".json_schema";
+        return wrong(param, "{\"name\", \"schema\": {...}}", described);
+    }
+    request.json_schema =
+        raw_member(raw_member(raw_member(body, "response_format"), "json_schema"), "schema");
+    return {};
+}
+
 Status read_seed(const json& value, ChatRequest& request) {
     if (!value.is_number_integer()) return wrong("seed", "a whole number", value);
     request.seed = value.is_number_unsigned()
@@ -297,6 +329,10 @@ const std::array kFields = {
     Field{"top_p", [](auto name, auto& v, auto& r, auto&) { return read_sampling(name, v, r); }},
     Field{"top_k", [](auto name, auto& v, auto& r, auto&) { return read_sampling(name, v, r); }},
     Field{"min_p", [](auto name, auto& v, auto& r, auto&) { return read_sampling(name, v, r); }},
+    Field{"presence_penalty",
+          [](auto name, auto& v, auto& r, auto&) { return read_penalty(name, v, r); }},
+    Field{"frequency_penalty",
+          [](auto name, auto& v, auto& r, auto&) { return read_penalty(name, v, r); }},
     Field{"seed", [](auto, auto& v, auto& r, auto&) { return read_seed(v, r); }},
     Field{"stop", [](auto, auto& v, auto& r, auto&) { return read_stops(v, r); }},
     Field{"parallel_tool_calls",
@@ -320,13 +356,10 @@ constexpr std::array kNeutral = {
     Neutral{"prompt_cache_key", "[]"},
     Neutral{"store", "[false]"},
     Neutral{"n", "[1]"},
-    Neutral{"frequency_penalty", "[0]"},
-    Neutral{"presence_penalty", "[0]"},
     Neutral{"repetition_penalty", "[1]"},
     Neutral{"logprobs", "[false]"},
     Neutral{"top_logprobs", "[0]"},
     Neutral{"logit_bias", "[{}]"},
-    Neutral{"response_format", R"([{"type": "text"}])"},
     Neutral{"modalities", R"([["text"]])"},
     Neutral{"functions", "[[]]"},
     Neutral{"function_call", R"(["none", "auto"])"},
@@ -356,8 +389,9 @@ Result<ChatRequest> parse_chat_request(std::string_view body, std::string& param
     if (!object.is_object()) return wrong("body", "a JSON object", object);
     ChatRequest request;
     CAIRN_TRY(read_tools(object, body, request, param));
+    CAIRN_TRY(read_format(object, body, request, param));
     for (const auto& [name, value] : object.items()) {
-        if (name == "tools" || name == "tool_choice") continue;
+        if (name == "tools" || name == "tool_choice" || name == "response_format") continue;
         param = name;
         const auto* const field = std::find_if(
             kFields.begin(), kFields.end(), [&](const Field& entry) { return entry.name == name; });

@@ -27,6 +27,8 @@ struct ChatRequest {
     engine::SamplingOptions sampling;  ///< greedy unless the client asks for more
     std::optional<std::uint64_t> seed;
     std::vector<std::string> stops;
+    bool json = false;        ///< the answer has to be JSON
+    std::string json_schema;  ///< as the client wrote it; empty: any object
     /// Names of the sampling fields that the client sent with a value that is not OpenAI's default.
     std::vector<std::string> sampling_fields;
 };

@@ -42,6 +42,22 @@ TEST(ChatRequestTest, ReadsTheFieldsThatMatter) {
     EXPECT_THAT(request->sampling_fields, ElementsAre("min_p", "temperature", "top_k", "top_p"));
 }
 
+TEST(ChatRequestTest, ReadsTheShapeOfTheAnswer) {
+    EXPECT_FALSE(parse(with(R"("response_format":{"type":"text"})"))->json);
+    const auto any = parse(with(R"("response_format":{"type":"json_object"})"));
+    ASSERT_TRUE(any) << any.error().to_string();
+    EXPECT_TRUE(any->json);
+    EXPECT_EQ(any->json_schema, "");
+    const auto fitted = parse(
+        with(R"("response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true,)"
+             R"("schema":{"z":1,"a":2}}},"frequency_penalty":0.5,"presence_penalty":-1)"));
+    ASSERT_TRUE(fitted) << fitted.error().to_string();
+    EXPECT_EQ(fitted->json_schema, R"({"z":1,"a":2})") << "the writer's order";
+    EXPECT_FLOAT_EQ(fitted->sampling.frequency_penalty, 0.5F);
+    EXPECT_FLOAT_EQ(fitted->sampling.presence_penalty, -1.0F);
+    EXPECT_THAT(fitted->sampling_fields, ElementsAre("frequency_penalty", "presence_penalty"));
+}
+
 TEST(ChatRequestTest, IsGreedyUnlessAskedOtherwise) {
     const auto request = parse(with(""));
     ASSERT_TRUE(request);
@@ -124,7 +140,11 @@ TEST(ChatRequestTest, RefusesByName) {
                      "not known"},
              Refusal{R"("chat_template_kwargs":{"thinking":7})", "chat_template_kwargs.thinking",
                      "true, false or a text"},
-             Refusal{R"("response_format":{"type":"json_object"})", "response_format", "text"},
+             Refusal{R"("response_format":{"type":"xml"})", "response_format", "json_schema"},
+             Refusal{R"("response_format":{"type":"json_schema"})", "response_format.json_schema",
+                     "schema"},
+             Refusal{R"("presence_penalty":2.5)", "presence_penalty", "a number in [-2.0,2.0]"},
+             Refusal{R"("repetition_penalty":1.1)", "repetition_penalty", "except as 1"},
              Refusal{R"("logprobs":true)", "logprobs", "except as false"},
              Refusal{R"("temprature":0.5)", "temprature", "'temprature' is not known"},
              Refusal{R"("unheard":null)", "unheard", "not known"},

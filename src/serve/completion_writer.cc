@@ -94,8 +94,12 @@ Status CompletionStream::deltas(const std::vector<text::ReplyDelta>& deltas) {
                 CAIRN_TRY(chunk({{"reasoning_content", delta.text}}, {}));
                 break;
             case text::ReplyDelta::Kind::kCall: {
+                // Clients join the pieces of the arguments; the first names the function.
                 json call = call_json(delta.call);
-                call["index"] = calls_++;
+                call["index"] = calls_;
+                call["function"]["arguments"] = "";
+                CAIRN_TRY(chunk({{"tool_calls", json::array({call})}}, {}));
+                call = {{"index", calls_++}, {"function", {{"arguments", delta.call.arguments}}}};
                 CAIRN_TRY(chunk({{"tool_calls", json::array({call})}}, {}));
                 break;
             }

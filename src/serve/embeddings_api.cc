@@ -156,6 +156,10 @@ Reply deliver(Service::State& state, const Request& request, const Caller& calle
     return settled ? json_reply(std::move(body)) : error_reply(settled.error());
 }
 
+Reply no_model(const Error& error) {
+    return error_reply(404, "invalid_request_error", error.to_string(), "model_not_found", "model");
+}
+
 Reply wrong_kind(const ServedModel& model, std::string_view what) {
     return error_reply(400, "invalid_request_error", "'" + model.name + "' " + std::string(what),
                        "unsupported_model", "model");
@@ -165,7 +169,7 @@ Reply embeddings(Service::State& state, const Request& request, const Caller& ca
     const auto asked = parse_embeddings(request.body);
     if (!asked) return error_reply(asked.error());
     const auto model = state.models.find(asked->model);
-    if (!model) return error_reply(model.error());
+    if (!model) return no_model(model.error());
     if (model->embedder == nullptr) return wrong_kind(*model, "makes no embeddings");
     engine::Embedder& embedder = *model->embedder;
     if (asked->dimensions != 0 && asked->dimensions != embedder.width()) {
@@ -251,7 +255,7 @@ Reply rerank(Service::State& state, const Request& request, const Caller& caller
     const auto asked = parse_rerank(request.body);
     if (!asked) return error_reply(asked.error());
     const auto model = state.models.find(asked->model);
-    if (!model) return error_reply(model.error());
+    if (!model) return no_model(model.error());
     if (model->reranker == nullptr) return wrong_kind(*model, "is no reranker");
     const auto ranked = model->reranker->score(asked->query, asked->documents);
     if (!ranked && ranked.error().code == Code::kTooLarge) {

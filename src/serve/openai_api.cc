@@ -10,6 +10,7 @@
 
 #include "cairn/base/clock.h"
 #include "cairn/base/hash.h"
+#include "cairn/base/limits.h"
 #include "cairn/text/json.h"
 #include "cairn/text/utf8.h"
 #include "chat_request.h"
@@ -148,6 +149,24 @@ std::optional<Reply> check_length(const Call& call, std::int64_t prompt_tokens) 
                    "context_length_exceeded", prompt_tokens < context ? "max_tokens" : "messages");
 }
 
+/// What holds an answer to JSON; null when it is free. Errors: those of the schema, with `param`.
+Result<std::shared_ptr<engine::Constraint>> json_rules(const Call& call, const ChatPrompt& prompt,
+                                                       std::string& param) {
+    if (!call.chat.json) return std::shared_ptr<engine::Constraint>();
+    param = "response_format";
+    if (!call.chat.tools.empty()) {
+        return make_error(Code::kInvalid, "'response_format' and 'tools' exclude each other",
+                          "send one of them, or tool_choice \"none\"");
+    }
+    if (prompt.reply && prompt.reply->in_reasoning) {
+        return make_error(Code::kInvalid, "'response_format': this model reasons before it answers",
+                          "switch that off with chat_template_kwargs: enable_thinking false");
+    }
+    std::shared_ptr<engine::Constraint> rules =
+        CAIRN_TRY(engine::JsonConstraint::create(call.state.token_trie(), call.chat.json_schema));
+    return rules;
+}
+
 engine::GenerateRequest engine_request(const Call& call, std::vector<text::TokenId> prompt,
                                        const ReplySink& sink,
                                        const std::shared_ptr<TokenFeed>& feed) {
@@ -183,9 +202,13 @@ Reply generate(const Call& call) {
     }
     const auto prompt_tokens = static_cast<std::int64_t>(prompt->ids.size());
     if (auto refused = check_length(call, prompt_tokens)) return *refused;
+    auto rules = json_rules(call, *prompt, param);
+    if (!rules) return invalid(rules.error().to_string(), "invalid_request", param);
     ReplySink sink(prompt->reply, call.request.id, !call.chat.parallel_calls);
     const auto feed = std::make_shared<TokenFeed>();
-    auto generation = scheduler.submit(engine_request(call, std::move(prompt->ids), sink, feed));
+    auto wanted = engine_request(call, std::move(prompt->ids), sink, feed);
+    wanted.constraint = *std::move(rules);
+    auto generation = scheduler.submit(std::move(wanted));
     if (!generation) return error_reply(generation.error());
 
     CompletionStream stream(call.head(), call.responder);
@@ -207,6 +230,17 @@ Reply generate(const Call& call) {
     if (cancelled && !gone && !sink.full()) {
         const Error stopping = make_error(Code::kUnavailable, "the server is stopping");
         return deliver_failure(call, stream, stopping, Used::generated(result->usage));
+    }
+    if (result->finish_reason == engine::FinishReason::kDeadline &&
+        result->usage.output_tokens == 0) {
+        // An empty answer would look like one.
+        const Error late =
+            make_error(Code::kUnavailable,
+                       "the time limit of " + std::to_string(limits::kRequestSeconds) +
+                           " s was reached after " + std::to_string(result->usage.input_tokens) +
+                           " of " + std::to_string(prompt_tokens) + " prompt tokens",
+                       "shorten the messages, or serve a smaller model");
+        return deliver_failure(call, stream, late, Used::generated(result->usage));
     }
     const auto rest = sink.finish();
     const std::string_view finish =
@@ -253,6 +287,10 @@ std::optional<Reply> check_quotable(const Call& call) {
     if (!call.chat.stops.empty()) {
         return invalid(what + "'stop' has no effect on that (leave it out)",
                        "unsupported_parameter", "stop");
+    }
+    if (call.chat.json) {
+        return invalid(what + "'response_format' has no effect on that (leave it out)",
+                       "unsupported_parameter", "response_format");
     }
     if (!call.chat.tools.empty()) {
         return invalid(what + "'tools' have no effect on that (leave them out)",
@@ -340,9 +378,24 @@ Reply chat_completions(Service::State& state, const Request& request, const Call
     return call.model.kind == ModelKind::kQa ? answer(call) : generate(call);
 }
 
+std::string_view kind_name(ModelKind kind) {
+    switch (kind) {
+        case ModelKind::kQa:
+            return "qa";
+        case ModelKind::kStyle:
+            return "style";
+        case ModelKind::kEncoder:
+            return "encoder";
+        case ModelKind::kBase:
+            break;
+    }
+    return "base";
+}
+
 json model_json(const ServedModel& model) {
     return {{"id", model.name},
             {"object", "model"},
+            {"cairn", {{"kind", kind_name(model.kind)}}},
             {"created", model.created_ms / 1000},
             {"owned_by", model.kind == ModelKind::kBase || model.kind == ModelKind::kEncoder
                              ? "base"

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
+#include <mutex>
 
+#include "cairn/engine/json_constraint.h"
 #include "cairn/serve/service.h"
 #include "metrics.h"
 #include "store_pool.h"
@@ -24,6 +27,18 @@ struct Service::State {
     std::int64_t engine_since_ms = 0;
     engine::SchedulerMetrics engine_before;  ///< what the engine had counted by then
     std::atomic<int> event_streams = 0;      ///< open /api/events
+
+    /// The vocabulary as a tree, for answers that have to be JSON; made at the first of them.
+    std::shared_ptr<const engine::TokenTrie> token_trie() {
+        std::call_once(trie_made_, [&] {
+            trie_ = std::make_shared<engine::TokenTrie>(parts.scheduler->model()->tokenizer());
+        });
+        return trie_;
+    }
+
+  private:
+    std::once_flag trie_made_;
+    std::shared_ptr<const engine::TokenTrie> trie_;
 };
 
 void add_openai_routes(Router& router, Service::State& state);

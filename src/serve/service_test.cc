@@ -209,6 +209,8 @@ TEST_F(ServiceTest, ListsModels) {
     const Answered list = get("/v1/models", acme_);
     ASSERT_EQ(list.status, 200) << list.body;
     EXPECT_EQ(list.parsed()["data"][0]["id"], "handbook");
+    EXPECT_EQ(list.parsed()["data"][0]["cairn"]["kind"], "qa");
+    EXPECT_EQ(list.parsed()["data"][1]["cairn"]["kind"], "base");
     EXPECT_EQ(list.parsed()["data"][1]["owned_by"], "base");
     EXPECT_EQ(get("/v1/models/pebble", acme_).parsed()["id"], "pebble");
     EXPECT_EQ(get("/v1/models/gpt", acme_).status, 404);
@@ -492,6 +494,37 @@ TEST_F(ServiceTest, DoesNotPretendToSampleOrSteerQuotes) {
     EXPECT_EQ(cut["message"]["content"], "Says");
     body["tools"] = {{{"type", "function"}, {"function", {{"name", "sum"}}}}};
     EXPECT_EQ(chat(body, acme_).parsed()["error"]["param"], "tools");
+}
+
+TEST_F(ServiceTest, AnswersInTheShapeThatWasAskedFor) {
+    json body = ask("pebble", "Hello");
+    body["response_format"] = {
+        {"type", "json_schema"},
+        {"json_schema",
+         {{"name", "check"},
+          {"schema",
+           {{"type", "object"},
+            {"properties", {{"ok", {{"type", "boolean"}}}, {"level", {{"enum", {"low", "high"}}}}}},
+            {"required", {"ok", "level"}},
+            {"additionalProperties", false}}}}}};
+    const Answered answered = chat(body, acme_);
+    ASSERT_EQ(answered.status, 200) << answered.body;
+    const json choice = answered.parsed()["choices"][0];
+    EXPECT_EQ(choice["finish_reason"], "stop");
+    const std::string text = choice["message"]["content"];
+    const auto value = text::parse_json(text);
+    ASSERT_TRUE(value) << text;
+    EXPECT_TRUE((*value)["ok"].is_boolean()) << text;
+    EXPECT_TRUE((*value)["level"] == "low" || (*value)["level"] == "high") << text;
+    expect_reconciled();
+
+    body["response_format"]["json_schema"]["schema"] = {{"type", "string"}, {"pattern", "a"}};
+    const json refused = chat(body, acme_).parsed()["error"];
+    EXPECT_EQ(refused["param"], "response_format");
+    EXPECT_THAT(refused["message"].get<std::string>(), HasSubstr("pattern"));
+    json quoted = ask("handbook", "How much?");
+    quoted["response_format"] = {{"type", "json_object"}};
+    EXPECT_EQ(chat(quoted, acme_).parsed()["error"]["param"], "response_format");
 }
 
 TEST_F(ServiceTest, RefusesToolsThatTheModelWasNotTunedFor) {

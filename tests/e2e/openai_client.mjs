@@ -57,6 +57,18 @@ assert.equal(first.choices[0].message.content, second.choices[0].message.content
 const helper = client.chat.completions.stream(sampled);
 assert.equal((await helper.finalChatCompletion()).choices[0].message.content, first.choices[0].message.content);
 
+// An answer in the shape that was asked for, whatever the model is.
+const schema = {
+  type: 'object', additionalProperties: false, required: ['sure', 'mood'],
+  properties: { sure: { type: 'boolean' }, mood: { type: 'string', enum: ['good', 'bad'] } },
+};
+const shaped = { model: base, messages: ask('Hello'), response_format: { type: 'json_schema', json_schema: { name: 'check', schema, strict: true } } };
+const fitted = JSON.parse((await client.chat.completions.create(shaped)).choices[0].message.content);
+assert.deepEqual(Object.keys(fitted), ['sure', 'mood'], 'in the order of the schema');
+assert.ok(typeof fitted.sure === 'boolean' && ['good', 'bad'].includes(fitted.mood));
+const shapedStream = client.chat.completions.stream(shaped);
+assert.deepEqual(JSON.parse((await shapedStream.finalChatCompletion()).choices[0].message.content), fitted);
+
 // Tools: a model whose template has them takes them and its own calls back; another says that it has none.
 const tools = [{ type: 'function', function: { name: 'sum', description: 'Adds', parameters: { type: 'object', properties: { b: { type: 'integer' }, a: { type: 'integer' } } } } }];
 const asked = { model: base, messages: ask('1 + 2?'), tools, max_tokens: 8 };
