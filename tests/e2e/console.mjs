@@ -122,9 +122,28 @@ async function others() {
   await context.close();
 }
 
+/** A model that writes freely is not called one that quotes; a long name leaves room for the question. */
+async function freely() {
+  const context = await browser.newContext({ viewport: { width: 400, height: 800 } });
+  const page = await context.newPage();
+  const id = 'Organisation/A-Model-With-A-Long-Name-Instruct-Q4_K_M';
+  await page.route('**/v1/models', (route) => route.fulfill({ json: { data: [{ id, cairn: { kind: 'base' } }, { id: 'x', cairn: { kind: 'encoder' } }] } }));
+  await enter(page, userKey);
+  await page.getByRole('heading', { name: `Talk to ${id}` }).waitFor();
+  await page.getByText('nothing is quoted from your documents').waitFor();
+  assert.equal(await page.getByText('word for word').count(), 0);
+  assert.equal(await page.locator('#model option').count(), 1, 'an encoder cannot be talked to');
+  const [question, button] = [await page.getByLabel('Question').boundingBox(), await page.getByRole('button', { name: 'Ask', exact: true }).boundingBox()];
+  assert.ok(question.width >= 120 && question.height < 80, `the question has ${question.width} x ${question.height} px`);
+  assert.ok(button.x + button.width <= 400, 'the button is outside of the window');
+  await page.screenshot({ path: `${folder}/freely-400.png` });
+  await context.close();
+}
+
 try {
   for (const width of [1600, 400]) for (const scheme of ['light', 'dark']) await walk(width, scheme);
   await others();
+  await freely();
   console.log(`console: walked 4 times, screenshots in ${folder}`);
 } finally {
   await browser.close();

@@ -100,9 +100,12 @@ export const getDocument = (id: string, release = '') =>
     `/api/documents/${encodeURIComponent(id)}?release=${encodeURIComponent(release)}`);
 export const getLedger = (from: string, to: string) =>
   json<Ledger>(`/api/ledger?from=${from}&to=${to}`);
+/** What can be talked to: a scenario that quotes, one that writes in a style, the base model. */
+export interface Model { id: string; kind: 'qa' | 'style' | 'base' }
 export const getModels = async () =>
-  (await json<{ data: { id: string; owned_by: string }[] }>('/v1/models'))
-    .data.map((model) => model.id);
+  (await json<{ data: { id: string; cairn: { kind: string } }[] }>('/v1/models')).data
+    .map((model) => ({ id: model.id, kind: model.cairn.kind }))
+    .filter((model): model is Model => model.kind !== 'encoder');
 
 /** A report or an invoice as text, to be shown in a sandboxed frame or saved. */
 export const getText = async (path: string) => (await request(path)).text();
