@@ -17,7 +17,7 @@ namespace cairn::cli {
 namespace {
 
 constexpr double kShareMax = 0.95;    // a small model may come from a cache; a large one will not
-constexpr double kDecodeShare = 0.6;  // of larger models: docs/lab/0011-plan.md
+constexpr double kDecodeShare = 0.6;  // of larger models: docs/lab/plan.md
 constexpr double kMeasuredBytesMax = 4e9;
 
 struct PlanArguments {
