@@ -15,7 +15,7 @@ namespace {
 using namespace cairn::text;
 
 /// What tells each family in a template.
-constexpr std::array<std::string_view, 16> kTemplates = {"",
+constexpr std::array<std::string_view, 19> kTemplates = {"",
                                                          "<tool_call> </think>",
                                                          "<tool_calls> [THINK]",
                                                          "seed:tool_call </think>",
@@ -30,7 +30,10 @@ constexpr std::array<std::string_view, 16> kTemplates = {"",
                                                          "<|channel|>",
                                                          "<|tool_call|>",
                                                          "<|START_ACTION|> <|START_THINKING|>",
-                                                         "<|tools_prefix|>"};
+                                                         "<|tools_prefix|>",
+                                                         "<|tool_call>call: <channel|>",
+                                                         "<|function_call|>",
+                                                         "'role': 'function call'"};
 constexpr std::string_view kTools =
     R"([{"type": "function", "function": {"name": "f", "parameters": {"type": "object",
         "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}}}])";
