@@ -50,7 +50,7 @@ Machine measure_memory();
 struct Efficiency {
     double prefill = 0;          ///< of int8 operations
     double decode = 0;           ///< of read bandwidth
-    double attention = 0.25;     ///< of f32 operations
+    double attention = 0.12;     ///< of f32 operations
     bool of_this_model = false;  ///< else of the bundled one
 };
 
