@@ -141,7 +141,7 @@ Status check_finite(std::span<const float> values, std::string_view name) {
 
 Result<std::vector<float>> floats_of(const SafetensorsTensor& tensor) {
     const auto type = format::weight_type(tensor.type);
-    if (!type || tensor.shape.size() != 2)
+    if (!type || tensor.shape.size() != 2 || tensor.bytes.empty())
         return invalid(fmt::format("expected '{}' as a matrix of floats", tensor.name));
     std::vector<float> values(tensor.elements());
     kernels::dequantise_row(*type, tensor.bytes.data(), values.data(), std::ssize(values));

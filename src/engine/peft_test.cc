@@ -124,6 +124,11 @@ TEST_F(PeftErrors, RefusesWhatIsMoreThanLora) {
                           .value())
                   .find("found 'lm_head'"),
               std::string::npos);
+    EXPECT_NE(weights(format::write_safetensors(
+                          {tensor(up + "lora_A", 0, 32), tensor(up + "lora_B", 4, 0)})
+                          .value())
+                  .find("as a matrix of floats"),
+              std::string::npos);
     EXPECT_NE(weights(format::write_safetensors({}).value()).find("found none"), std::string::npos);
 }
 

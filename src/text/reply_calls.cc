@@ -58,7 +58,7 @@ std::optional<ToolCall> call_of(const Json& object) {
         call.name = object.begin().key();
         arguments = object.begin().value();
     }
-    if (!arguments.is_object()) return std::nullopt;
+    if (call.name.empty() || !arguments.is_object()) return std::nullopt;
     call.arguments = dumped(arguments);
     return call;
 }
@@ -88,6 +88,7 @@ Calls read_parameters(std::string_view body, const ToolSchemas& schemas) {
     if (!name) return std::nullopt;
     ToolCall call;
     call.name = trimmed(*name);
+    if (call.name.empty()) return std::nullopt;
     Json arguments = Json::object();
     while (true) {
         const auto key = between(body, at, "<parameter=", ">");

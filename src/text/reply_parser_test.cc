@@ -69,6 +69,10 @@ const std::vector<Case> kCases = {
      "<tool_call>{\"name\": oops}</tool_call> end"},
     {F::kTags, "<tool_call>", "a <tool_cal and <tool_call>{\"name\": \"x\", \"arguments\": {}}",
      "a <tool_cal and{x  {}}"},
+    // Nothing can be called that has no name.
+    {F::kTags, "<tool_call>", "<tool_call><function= ></function></tool_call>",
+     "<tool_call><function= ></function></tool_call>"},
+    {F::kLlama, "<|python_tag|>", "{\"\": {}}", "{\"\": {}}"},
     // Qwen3-Coder: no quotes; the tool's schema says that `a` is text.
     {F::kTags, "<tool_call><function=",
      "<tool_call>\n<function=sum>\n<parameter=a>\n12\n</parameter>\n<parameter=b>\n12\n"
