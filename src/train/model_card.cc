@@ -83,10 +83,12 @@ std::string model_card(const CardFacts& facts) {
         shape.layers, shape.width, shape.heads, shape.head_width, shape.kv_heads, shape.ff_width,
         static_cast<double>(base_layout(shape).size) / 1e6, shape.vocabulary, shape.context,
         human_bytes(static_cast<double>(facts.model_bytes)), facts.model_digest);
-    out += "## How it was made\n\n`cairn pretrain recipes/" + recipe.name +
-           ".toml` on 2 CPU cores (shared with other work, so the speeds are lower bounds):\n\n"
-           "| stage | tokens | steps | row | peak rate | wall time | tokens/s | last loss "
-           "(nats/token) |\n|---|---|---|---|---|---|---|---|\n";
+    out += fmt::format(
+        "## How it was made\n\n`cairn pretrain recipes/{}.toml` on {}:\n\n", recipe.name,
+        facts.threads == 1 ? "one thread" : fmt::format("{} threads", facts.threads));
+    out +=
+        "| stage | tokens | steps | row | peak rate | wall time | tokens/s | last loss "
+        "(nats/token) |\n|---|---|---|---|---|---|---|---|\n";
     out += stage_row("1 plain text", recipe.stage1, facts.text_stage);
     for (std::size_t i = 0; i < facts.chat_stages.size(); ++i) {
         const std::string name = fmt::format("{} reading tasks as chats", i + 2);

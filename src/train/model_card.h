@@ -15,6 +15,7 @@ struct CardFacts {
     StageResult text_stage;
     std::vector<StageResult> chat_stages;
     Measurement measurement;
+    int threads = 1;
     std::int64_t model_bytes = 0;
     std::string model_digest;
     std::int64_t corpus_tokens = 0;

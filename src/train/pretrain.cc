@@ -205,6 +205,7 @@ Status measure_and_describe(Work& work, CardFacts& facts, const std::string& mod
     const auto held_out = CAIRN_TRY(read_corpus_file(work.options.corpus, "heldout"));
     facts.measurement = CAIRN_TRY(measure(work.options.model, held_out, work.documents, options));
     facts.recipe = work.recipe;
+    facts.threads = work.pool.size();
     facts.model_bytes = static_cast<std::int64_t>(model.size());
     facts.model_digest = sha256_hex(model);
     facts.corpus_tokens = static_cast<std::int64_t>(work.stream.size());
