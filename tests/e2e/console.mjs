@@ -136,6 +136,8 @@ async function freely() {
   const [question, button] = [await page.getByLabel('Question').boundingBox(), await page.getByRole('button', { name: 'Ask', exact: true }).boundingBox()];
   assert.ok(question.width >= 120 && question.height < 80, `the question has ${question.width} x ${question.height} px`);
   assert.ok(button.x + button.width <= 400, 'the button is outside of the window');
+  const choice = await page.locator('#model').boundingBox();
+  assert.ok(choice.x + choice.width <= 400, 'the choice of models is outside of the window');
   await page.screenshot({ path: `${folder}/freely-400.png` });
   await context.close();
 }
