@@ -35,6 +35,7 @@ Status adjust(HfParts& parts) {
         CAIRN_TRY(config.get_string_or("qk_norm_type", "per_layer")) == "per_layer" &&
         CAIRN_TRY(config.get_bool_or("use_routing_bias", true)) &&
         CAIRN_TRY(config.get_integer_or("shared_intermediate_size", 0)) == 0;
+    parts.set_integer("expert_gating_func", 2);  // other programs do not assume the sigmoid
     if (known) return {};
     return make_error(Code::kUnsupported,
                       "config.json: expected scoring_func sigmoid, use_qk_norm, qk_norm_type "

@@ -244,5 +244,15 @@ TEST(HfModel, WeightsStayInTheMapping) {
               directory.find("model.layers.1.self_attn.q_proj.weight")->bytes.data());
 }
 
+/// llama.cpp aborted on a converted file that left it to the reader.
+TEST(HfModel, MiniMaxM2SaysThatExpertsAreChosenByASigmoid) {
+    const auto directory = format::HfDirectory::open(fs::path(CAIRN_SOURCE_DIR) /
+                                                     "src/engine/testdata/arch/minimax_m2");
+    ASSERT_TRUE(directory) << directory.error().to_string();
+    const auto file = gguf_from_directory(*directory);
+    ASSERT_TRUE(file) << file.error().to_string();
+    EXPECT_EQ(file->get_u32("minimax-m2.expert_gating_func").value(), 2U);
+}
+
 }  // namespace
 }  // namespace cairn::engine
