@@ -295,11 +295,11 @@ JsonMachine::Taken JsonMachine::take_in_object(const JsonNode& node, std::uint8_
         frame.phase = Phase::kNextKey;
         return Taken::kYes;
     }
-    const auto rest = std::ranges::subrange(
-        node.properties.begin() + std::min<std::ptrdiff_t>(frame.next, std::ssize(node.properties)),
-        node.properties.end());
+    const auto rest =
+        node.properties.begin() + std::min<std::ptrdiff_t>(frame.next, std::ssize(node.properties));
     const bool may_close = (opened || frame.phase == Phase::kAfterMember) &&
-                           std::ranges::none_of(rest, &JsonProperty::required);
+                           std::none_of(rest, node.properties.end(),
+                                        [](const JsonProperty& other) { return other.required; });
     return byte == '}' && may_close ? pop() : Taken::kNo;
 }
 

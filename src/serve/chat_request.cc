@@ -390,7 +390,9 @@ Result<ChatRequest> parse_chat_request(std::string_view body, std::string& param
     ChatRequest request;
     CAIRN_TRY(read_tools(object, body, request, param));
     CAIRN_TRY(read_format(object, body, request, param));
-    for (const auto& [name, value] : object.items()) {
+    for (const auto& item : object.items()) {
+        const std::string& name = item.key();
+        const json& value = item.value();
         if (name == "tools" || name == "tool_choice" || name == "response_format") continue;
         param = name;
         const auto* const field = std::find_if(
