@@ -21,13 +21,15 @@ constexpr int kRunsLookedAt = 2000;  // the newest run of every step is among th
 
 using Key = std::pair<std::string, std::string>;  // step, scenario
 
-/// The stored report of a run: {"summary", "html", "report"} (session.h: run_step).
+/// The stored report of a run: {"summary", "html", "report"} (session.h: run_step), or {} when
+/// there is none, as of a run that failed or was refused.
 nlohmann::json report_of(const store::BlobStore& blobs, const store::Run& run) {
-    if (run.report_digest.empty()) return {};
+    nlohmann::json nothing = nlohmann::json::object();
+    if (run.report_digest.empty()) return nothing;
     const auto blob = blobs.get(run.report_digest);
-    if (!blob) return {};
+    if (!blob) return nothing;
     const auto json = text::parse_json(*blob);
-    return json ? *json : nlohmann::json();
+    return json && json->is_object() ? *json : nothing;
 }
 
 serve::StepStatus step_status(const Step& step, const std::string& scenario,

@@ -50,6 +50,7 @@ first=$(live)
 # A change whose answers are wrong by the test questions: the gate refuses, nothing may change.
 policy 30
 if "$cairn" up --quiet >/dev/null 2>&1; then fail "the gate let wrong answers through"; fi
+"$cairn" status | grep -q "^release *handbook *failed" || fail "the status after a refused gate: $("$cairn" status 2>&1)"
 ask | grep -q "27 working days" || fail "a refused gate changed the answers: $(ask)"
 [ "$(live)" = "$first" ] || fail "a refused gate changed the live release"
 [ "$(indexes)" = 2 ] || fail "expected the live index and the newest one, found $(indexes)"
