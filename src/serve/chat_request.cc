@@ -396,7 +396,8 @@ Result<ChatRequest> parse_chat_request(std::string_view body, std::string& param
         if (name == "tools" || name == "tool_choice" || name == "response_format") continue;
         param = name;
         const auto* const field = std::find_if(
-            kFields.begin(), kFields.end(), [&](const Field& entry) { return entry.name == name; });
+            kFields.begin(), kFields.end(),
+            [wanted = std::string_view(name)](const Field& entry) { return entry.name == wanted; });
         const bool known = field != kFields.end();
         if (value.is_null() &&
             (known || check_neutral(name, value).error().message.find("is not known") ==
