@@ -3,20 +3,24 @@
 // merge the same pairs in the same order.
 #include "merge_table.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <limits>
 #include <queue>
 
 namespace cairn::text {
 namespace {
 
-constexpr std::size_t kShortWord = 40;  // scanning is faster up to here
+constexpr std::size_t kShortWord = 96;  // scanning is faster up to here
+constexpr std::int32_t kNone = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
 
 void MergeTable::reserve(std::size_t count) {
     const std::size_t slots = std::bit_ceil(count * 2 + 2);
     entries_.assign(slots, Entry{});
+    present_.assign(std::max<std::size_t>(1, (slots << kBitsPerSlotLog2) / 64), 0);
     mask_ = slots - 1;
     shift_ = 64 - std::countr_zero(slots);
 }
@@ -24,7 +28,9 @@ void MergeTable::reserve(std::size_t count) {
 void MergeTable::put(TokenId left, TokenId right, std::uint32_t rank, TokenId merged,
                      bool replace) {
     const std::uint64_t key = key_of(left, right);
-    std::size_t slot = slot_of(key);
+    const std::uint64_t hash = hash_of(key);
+    present_[bit_of(hash) / 64] |= std::uint64_t{1} << (bit_of(hash) % 64);
+    std::size_t slot = hash >> shift_;
     while (entries_[slot].key != key && entries_[slot].key != kFree) {
         slot = (slot + 1) & mask_;
     }
@@ -37,25 +43,37 @@ void MergeTable::merge(std::vector<TokenId>& symbols) const {
 }
 
 void MergeTable::merge_short(std::vector<TokenId>& symbols) const {
-    std::array<const Entry*, kShortWord> pairs{};  // [i]: of symbols i and i + 1
+    // [i]: of symbols i and i + 1. Ranks are signed, because compilers find the least of signed
+    // numbers with vectors on every machine.
+    std::array<std::int32_t, kShortWord> ranks;
+    std::array<TokenId, kShortWord> merged;
     std::size_t count = symbols.size();
-    for (std::size_t i = 0; i + 1 < count; ++i) {
-        pairs[i] = &find(symbols[i], symbols[i + 1]);
-    }
+    const auto look = [&](std::size_t i) {
+        const Entry& entry = find(symbols[i], symbols[i + 1]);
+        ranks[i] = entry.rank == kNoRank ? kNone : static_cast<std::int32_t>(entry.rank);
+        merged[i] = entry.merged;
+    };
+    for (std::size_t i = 0; i + 1 < count; ++i)
+        look(i);
     while (count > 1) {
-        std::size_t best = 0;
-        for (std::size_t i = 1; i + 1 < count; ++i) {
-            if (pairs[i]->rank < pairs[best]->rank) best = i;
-        }
-        if (pairs[best]->rank == kNoRank) break;
-        symbols[best] = pairs[best]->merged;
-        for (std::size_t i = best + 1; i + 1 < count; ++i) {
-            symbols[i] = symbols[i + 1];
-            pairs[i] = pairs[i + 1];
-        }
+        std::int32_t least = kNone;
+        for (std::size_t i = 0; i + 1 < count; ++i)
+            least = std::min(least, ranks[i]);
+        if (least == kNone) break;
+        const auto best =
+            static_cast<std::size_t>(std::find(ranks.begin(), ranks.end(), least) - ranks.begin());
+        symbols[best] = merged[best];
+        const auto close = [&](auto& values, std::size_t at, std::size_t end) {
+            std::copy(values.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                      values.begin() + static_cast<std::ptrdiff_t>(end),
+                      values.begin() + static_cast<std::ptrdiff_t>(at));
+        };
+        close(symbols, best + 1, count);
+        close(ranks, best, count - 1);
+        close(merged, best, count - 1);
         --count;
-        if (best > 0) pairs[best - 1] = &find(symbols[best - 1], symbols[best]);
-        if (best + 1 < count) pairs[best] = &find(symbols[best], symbols[best + 1]);
+        if (best > 0) look(best - 1);
+        if (best + 1 < count) look(best);
     }
     symbols.resize(count);
 }

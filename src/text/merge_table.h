@@ -26,7 +26,9 @@ class MergeTable {
     /// An entry with kNoRank when the pair does not merge.
     const Entry& find(TokenId left, TokenId right) const {
         const std::uint64_t key = key_of(left, right);
-        for (std::size_t slot = slot_of(key);; slot = (slot + 1) & mask_) {
+        const std::uint64_t hash = hash_of(key);
+        if (!may_hold(hash)) return no_entry_;
+        for (std::size_t slot = hash >> shift_;; slot = (slot + 1) & mask_) {
             const Entry& entry = entries_[slot];
             if (entry.key == key || entry.key == kFree) return entry;
         }
@@ -42,13 +44,21 @@ class MergeTable {
 
   private:
     static constexpr std::uint64_t kFree = 0xFFFF'FFFF'FFFF'FFFF;  // no pair of ids from 0 upwards
-    std::size_t slot_of(std::uint64_t key) const {
-        return static_cast<std::size_t>((key * 0x9E37'79B9'7F4A'7C15U) >> shift_);
+    static std::uint64_t hash_of(std::uint64_t key) { return key * 0x9E37'79B9'7F4A'7C15U; }
+    // Most pairs do not merge. One bit each says so from the second-level cache; the entries of a
+    // large vocabulary lie far behind it.
+    static constexpr int kBitsPerSlotLog2 = 2;
+    std::uint64_t bit_of(std::uint64_t hash) const { return hash >> (shift_ - kBitsPerSlotLog2); }
+    bool may_hold(std::uint64_t hash) const {
+        const std::uint64_t bit = bit_of(hash);
+        return (present_[bit / 64] >> (bit % 64) & 1U) != 0;
     }
     void merge_short(std::vector<TokenId>& symbols) const;
     void merge_long(std::vector<TokenId>& symbols) const;
 
     std::vector<Entry> entries_ = std::vector<Entry>(2);
+    std::vector<std::uint64_t> present_ = std::vector<std::uint64_t>(1);
+    Entry no_entry_;
     std::size_t mask_ = 1;
     int shift_ = 63;
 };
