@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 #include "cairn/base/clock.h"
 #include "cairn/engine/quote_constraint.h"
@@ -45,11 +46,16 @@ SupportFeatures features_of(const std::vector<Hit>& hits,
     const auto ahead_of = [&](double total) {
         return std::max(0.0, kNatsPerTotal * (best.total - total));
     };
-    const auto other = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& c) {
-        return c.chunk_id != best.chunk_id;
-    });
-    out.gap = ahead_of(other != candidates.end() ? other->total : 0);
-    out.lead = ahead_of(candidates.size() > 1 ? candidates[1].total : 0);
+    // A second document that says the same speaks for the answer, not against it.
+    double next = 0;
+    double next_elsewhere = 0;
+    for (const Candidate& c : std::span(candidates).subspan(1)) {
+        if (say_the_same(c.citation.quote, best.citation.quote)) continue;
+        next = std::max(next, c.total);
+        if (c.chunk_id != best.chunk_id) next_elsewhere = std::max(next_elsewhere, c.total);
+    }
+    out.gap = ahead_of(next_elsewhere);
+    out.lead = ahead_of(next);
     out.model_margin = best.model_margin;
     return out;
 }

@@ -11,6 +11,7 @@
 #include "../engine/test_model.h"
 #include "cairn/apps/calibrate.h"
 #include "cairn/store/database.h"
+#include "candidates.h"
 
 namespace cairn::apps {
 namespace {
@@ -313,6 +314,20 @@ TEST_F(AssistantTest, ReadingReordersOnlyWhatIsThere) {
     ASSERT_TRUE(left);
     EXPECT_TRUE(left->cancelled);
     EXPECT_TRUE(left->text.empty());
+}
+
+TEST(Support, KnowsSentencesThatSayTheSame) {
+    const char* policy =
+        "Customers may return unused goods within 40 days of delivery or purchase.";
+    EXPECT_TRUE(say_the_same(policy, policy));
+    EXPECT_TRUE(say_the_same(
+        policy, "You may return unused goods within 40 days of delivery or purchase."));
+    EXPECT_FALSE(say_the_same(
+        policy, "Customers may return unused goods within 30 days of delivery or purchase."));
+    EXPECT_FALSE(say_the_same(
+        policy, "Customers may not return unused goods within 40 days of delivery or purchase."));
+    EXPECT_FALSE(say_the_same(policy, "Unused goods go back to the shelf within 40 days."));
+    EXPECT_FALSE(say_the_same("可以在四十天内退货", "不可以在四十天内退货"));
 }
 
 TEST(Support, IsAProbabilityThatEvidenceRaises) {

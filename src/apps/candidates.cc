@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <set>
 
 #include "cairn/knowledge/fts_tokenizer.h"
 #include "cairn/text/quote_prompt.h"
+#include "cairn/text/search_terms.h"
 #include "evidence.h"
 
 namespace cairn::apps {
@@ -70,6 +72,25 @@ void drop_older_versions(std::string_view question, std::vector<Candidate>& cand
     candidates = std::move(current);
 }
 
+constexpr double kSameShare = 0.7;  // of the words of both
+
+std::set<std::string> words_of(std::string_view sentence) {
+    std::set<std::string> out;
+    for (text::SearchTerm& term : text::search_terms(sentence))
+        out.insert(std::move(term.text));
+    return out;
+}
+
+/// A number, or a word that turns a sentence into its opposite.
+bool decides(const std::string& word) {
+    static const std::set<std::string_view> kNegations = {
+        "not",  "no",    "never", "nor", "cannot", "without", "except", "unless", "only", "nicht",
+        "kein", "keine", "nie",   "nur", "ohne",   "außer",   "pas",    "jamais", "sans", "nunca",
+        "sin",  "non",   "mai",   "не",  "нет",    "без",     "不",     "没",     "无",   "未",
+        "非",   "勿",    "ない",  "ず",  "안",     "못",      "없"};
+    return kNegations.contains(word) || word.find_first_of("0123456789") != std::string::npos;
+}
+
 }  // namespace
 
 Candidate make_candidate(const Hit& hit, const SentenceScore& sentence, bool by_meaning) {
@@ -119,6 +140,17 @@ std::vector<Candidate> find_candidates(std::string_view question, const std::vec
         out.resize(most);
     }
     return out;
+}
+
+bool say_the_same(std::string_view a, std::string_view b) {
+    const std::set<std::string> left = words_of(a);
+    const std::set<std::string> right = words_of(b);
+    std::vector<std::string> differing;
+    std::set_symmetric_difference(left.begin(), left.end(), right.begin(), right.end(),
+                                  std::back_inserter(differing));
+    const auto all = static_cast<double>(left.size() + right.size() + differing.size()) / 2;
+    return static_cast<double>(differing.size()) <= (1 - kSameShare) * all &&
+           std::none_of(differing.begin(), differing.end(), decides);
 }
 
 std::vector<const Hit*> prompt_hits(const std::vector<Hit>& hits,

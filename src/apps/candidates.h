@@ -22,6 +22,10 @@ Candidate make_candidate(const knowledge::Hit& hit, const knowledge::SentenceSco
 std::vector<Candidate> find_candidates(std::string_view question,
                                        const std::vector<knowledge::Hit>& hits, int limit);
 
+/// Two sentences that give one answer: mostly the same words, the same numbers, and no "not" in one
+/// of them alone.
+bool say_the_same(std::string_view a, std::string_view b);
+
 /// The passages that the model reads: those of the best candidates, best first.
 std::vector<const knowledge::Hit*> prompt_hits(const std::vector<knowledge::Hit>& hits,
                                                const std::vector<Candidate>& candidates, int limit);

@@ -60,8 +60,8 @@ struct Evidence {
 /// What speaks for the first sentence as the answer.
 struct SupportFeatures {
     Evidence best;
-    double gap = 0;           ///< nats, to the best sentence of another passage
-    double lead = 0;          ///< nats, to the next sentence
+    double gap = 0;           ///< nats, to the best of another passage that says something else
+    double lead = 0;          ///< nats, to the next sentence that says something else
     double model_margin = 0;  ///< nats per token, quote over refusal; 0 without a model
 };
 
@@ -153,7 +153,7 @@ class Assistant {
 };
 
 /// Raised whenever the same evidence gets another support: thresholds of before mean nothing then.
-inline constexpr int kEvidenceVersion = 2;
+inline constexpr int kEvidenceVersion = 3;
 
 /// How probable it is that the first sentence answers the question.
 double support_of(const SupportFeatures& features, const AssistantSettings& settings);
