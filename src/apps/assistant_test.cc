@@ -351,6 +351,14 @@ TEST(Support, IsAProbabilityThatEvidenceRaises) {
         more.model_margin = 3;
         EXPECT_GT(support_of(more, AssistantSettings()), support) << "the model prefers the quote";
     }
+    SupportFeatures moon;  // one word of the question, and no passage near
+    moon.best.context = 0.44;
+    moon.best.words = 0.66;
+    moon.gap = 6;
+    moon.lead = 1.8;
+    EXPECT_LT(support_of(moon, AssistantSettings()), 0.4);
+    moon.best.context = 0.54;
+    EXPECT_GT(support_of(moon, AssistantSettings()), 0.7);
     SupportFeatures near;
     near.best.by_meaning = true;
     near.best.context = 0.4;

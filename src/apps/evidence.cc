@@ -26,6 +26,9 @@ constexpr SupportWeights kSupportByWords = {
 constexpr SupportWeights kSupportByMeaning = {
     -7.44, {0, 0, 0.09, 2.27, 2.36, 0, 0, 0.50, 0.77}, 0.41, 0.40};
 
+constexpr double kHalfOfQuestion = 0.5;
+constexpr double kHalfSupport = 0.5;
+
 double sum(const Weights& w, const Evidence& e) {
     return w.coverage * e.coverage + w.context * e.context + w.pairs * e.pairs + w.kind * e.kind +
            w.numbers * (e.numbers ? 1 : 0) + w.passage * e.passage + w.words * e.words +
@@ -65,7 +68,10 @@ double support_of(const SupportFeatures& features, const AssistantSettings& sett
     const SupportWeights& weights = best.by_meaning ? kSupportByMeaning : kSupportByWords;
     const double logit = weights.constant + sum(weights.evidence, best) +
                          weights.gap * features.gap + weights.lead * features.lead;
-    const double support = 1 / (1 + std::exp(-logit));
+    double support = 1 / (1 + std::exp(-logit));
+    // Standing out is easy where one common word is found and nothing else is near ("which colour
+    // does the moon have"): by words alone, an answer holds half of what was asked.
+    if (!best.by_meaning && best.context < kHalfOfQuestion) support *= kHalfSupport;
     const double model = settings.margin_weight * std::tanh(features.model_margin);
     return std::clamp(support + model, 0.0, 1.0);
 }

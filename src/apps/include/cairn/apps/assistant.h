@@ -153,7 +153,7 @@ class Assistant {
 };
 
 /// Raised whenever the same evidence gets another support: thresholds of before mean nothing then.
-inline constexpr int kEvidenceVersion = 3;
+inline constexpr int kEvidenceVersion = 4;
 
 /// How probable it is that the first sentence answers the question.
 double support_of(const SupportFeatures& features, const AssistantSettings& settings);
